@@ -1,0 +1,56 @@
+# Everything a stranger needs: `make demo`, `make test`; `make help` lists the rest.
+# The environment is .venv; delete it (or `make clean`) to start again.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo lab test lint fmt bench check clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.has-notebook  ## run notebooks/01_pi.ipynb and print what it measured
+	@$(BIN)/python notebooks/run.py notebooks/01_pi.ipynb
+	@echo "open it in JupyterLab: make lab"
+
+lab: $(VENV)/.has-lab  ## open the first notebook in JupyterLab
+	$(BIN)/jupyter lab notebooks/01_pi.ipynb
+
+test: $(VENV)/.has-test  ## run the tests (under ten minutes on two cores)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.has-lint  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache  # its cache misses modules that are new
+
+fmt: $(VENV)/.has-lint  ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.has-bench  ## measure beside Ray, Dask and the others (installs them)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+check: lint test demo  ## what CI runs
+
+clean:  ## remove the environment and every cache
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp per extra of pyproject.toml: the second `make` installs nothing.
+$(VENV)/.has-%: pyproject.toml | $(BIN)/python
+	@echo "installing ray_jupyter[$*] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@touch $@
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || \
+	  { echo "ray_jupyter needs Python 3.10 or newer, and there is no '$(PYTHON)': try make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "ray_jupyter needs Python 3.10 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1): try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)

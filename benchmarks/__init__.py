@@ -1,0 +1,1 @@
+"""Our runtime beside its peers, measured in one run: ``python -m benchmarks``."""

@@ -1,0 +1,82 @@
+"""Ray and our runtime: one adapter, because they share one API."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
+from benchmarks.systems.base import Feature, Function, Handle, System
+
+
+class RayApi(System):
+    """Whatever offers ``init, remote, get, put, wait`` as Ray 2.x does."""
+
+    offers = frozenset({Feature.TASKS, Feature.REFS, Feature.STORE, Feature.WAIT, Feature.NESTED})
+    init_options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self) -> None:
+        self._remote: dict[Function, Any] = {}
+
+    def start(self, workers: int) -> None:
+        self.library.init(num_cpus=workers, **self.init_options)
+
+    def stop(self) -> None:
+        self.library.shutdown()
+
+    def submit(self, function: Function, *args: Any) -> Handle:
+        remote = self._remote.get(function)
+        if remote is None:
+            remote = self._remote[function] = self.library.remote(function)
+        return remote.remote(*args)
+
+    def gather(self, handles: Sequence[Handle]) -> list[Any]:
+        values: list[Any] = self.library.get(list(handles))
+        return values
+
+    def put(self, value: Any) -> Handle:
+        return self.library.put(value)
+
+    def get(self, handle: Handle) -> Any:
+        return self.library.get(handle)
+
+    def settle(self, handles: Sequence[Handle]) -> None:
+        self.library.wait(list(handles), num_returns=len(handles))
+
+    def pop_ready(self, handles: list[Handle]) -> list[Handle]:
+        _, rest = self.library.wait(handles, num_returns=1)
+        return list(rest)
+
+    @classmethod
+    def inside(cls) -> AbstractContextManager[System]:
+        if cls.name not in _ATTACHED:
+            _ATTACHED[cls.name] = cls()
+            _ATTACHED[cls.name].load()
+        return nullcontext(_ATTACHED[cls.name])
+
+
+_ATTACHED: dict[str, RayApi] = {}
+"""One adapter per worker process, so that a function is made remote once."""
+
+
+class RayJupyter(RayApi):
+    """The runtime of this repository."""
+
+    name = "ray_jupyter"
+    module = "ray_jupyter"
+    distribution = "ray-jupyter"
+
+
+class Ray(RayApi):
+    """Ray 2.x, one node, without its dashboard."""
+
+    name = "ray"
+    module = "ray"
+    distribution = "ray"
+    init_options: ClassVar[dict[str, Any]] = {
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "_node_ip_address": "127.0.0.1",
+    }

@@ -1,0 +1,172 @@
+"""The tables of the inline backend: values with their reference counts, and the journal.
+
+Lives here: ``InlineStore`` and ``Journal``. Does not: running anything (``inline``).
+
+Rules
+    * A value lives while references to it do: ``ObjectRef``s, and other values that hold it.
+    * A lock guards the tables; it is never held while user code runs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ray_jupyter.errors import ObjectLostError
+from ray_jupyter.runtime.protocol.ids import DRIVER_ID, first_id
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.store.serialization import Serialized, deserialize
+
+_EVENTS_KEPT = 100_000
+
+
+class Value:
+    """What the store holds under an id: a pickled value, or a pickled error."""
+
+    __slots__ = ("contained", "is_error", "payload")
+
+    def __init__(self, serialized: Serialized, *, is_error: bool = False) -> None:
+        # Bytes, because arrays made from immutable buffers are read-only, as in shared memory.
+        self.payload = bytes(serialized.to_bytes())
+        self.contained = serialized.contained
+        self.is_error = is_error
+
+
+class InlineStore:
+    """Values by id, each with a count of the references to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._next_id = first_id(DRIVER_ID)
+        self._values: dict[int, Value] = {}
+        self._counts: dict[int, int] = {}
+        self._dropped: deque[int] = deque()
+        self.drop: Callable[[int], object] = self._dropped.append
+
+    def mint(self, count: int) -> int:
+        """Return the first of ``count`` new ids (at least one is used up)."""
+        with self._lock:
+            minted = self._next_id
+            self._next_id += max(count, 1)
+            return minted
+
+    def keep(self, first: int, values: list[Value]) -> int:
+        """Store ``values`` from id ``first`` on, one reference each; return ``first``."""
+        with self._lock:
+            for object_id, value in enumerate(values, start=first):
+                self._values[object_id] = value
+                for inside in (object_id, *value.contained):
+                    self._counts[inside] = self._counts.get(inside, 0) + 1
+        return first
+
+    def hold(self, object_id: int) -> None:
+        """Count one more reference."""
+        with self._lock:
+            self._counts[object_id] = self._counts.get(object_id, 0) + 1
+
+    def value(self, object_id: int) -> Value:
+        """Return what is stored.
+
+        Raises:
+            ObjectLostError: it has been released.
+        """
+        value = self._values.get(object_id)
+        if value is None:
+            raise ObjectLostError(f"object {object_id:x} was released: no reference to it was left")
+        return value
+
+    def load(self, object_id: int) -> Any:
+        """Return the value itself, or raise it if it is an error."""
+        value = self.value(object_id)
+        loaded: Any = deserialize(value.payload)
+        if not value.is_error:
+            return loaded
+        try:
+            raise loaded
+        finally:
+            del loaded  # the traceback holds this frame: no cycle, or references live on in it
+
+    def release_dropped(self) -> list[int]:
+        """Let go of what lost its last reference, and of what only that held; return the ids."""
+        released = []
+        with self._lock:
+            dying = self._dropped
+            while dying:
+                object_id = dying.popleft()
+                left = self._counts.get(object_id, 0) - 1
+                if left > 0:
+                    self._counts[object_id] = left
+                    continue
+                self._counts.pop(object_id, None)
+                value = self._values.pop(object_id, None)
+                dying.extend(value.contained if value is not None else ())
+                released.append(object_id)
+        return released
+
+    def sizes_bytes(self) -> list[int]:
+        """Return the size of each value."""
+        with self._lock:
+            return [len(value.payload) for value in self._values.values()]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._counts.clear()
+            self._dropped.clear()
+
+
+class Journal:
+    """What ran, what runs now, and how long it took.
+
+    Attributes:
+        running: the templates of the calls on the stack, of all threads.
+        ended: how many calls ended, by state.
+    """
+
+    def __init__(self) -> None:
+        self.running: list[TaskTemplate] = []
+        self.ended = {"FINISHED": 0, "FAILED": 0}
+        self.retries = self.cpu_ns = self.wall_ns = 0
+        self._lock = threading.Lock()
+        self._here = threading.local()
+        self._records: deque[tuple[Any, ...]] = deque(maxlen=_EVENTS_KEPT)
+        self._count = 0
+
+    def enter(self, task_id: int, template: TaskTemplate) -> tuple[int, int]:
+        """Note that a call starts; return the marks that ``leave`` needs."""
+        self._here.stack = [*getattr(self._here, "stack", ()), task_id]
+        self.running.append(template)
+        return time.thread_time_ns(), time.monotonic_ns()
+
+    def leave(self, template: TaskTemplate, marks: tuple[int, int]) -> None:
+        """Note that the innermost call of this thread is over."""
+        self._here.stack.pop()
+        with self._lock:
+            self.running.remove(template)
+            self.cpu_ns += time.thread_time_ns() - marks[0]
+            self.wall_ns += time.monotonic_ns() - marks[1]
+
+    def record(
+        self, task_id: int, template: TaskTemplate, status: str, submit_ns: int, start_ns: int,
+        attempt: int,
+    ) -> None:  # fmt: skip
+        """Note how a call ended; ``start_ns=0`` says that it never ran."""
+        parent_id = (getattr(self._here, "stack", None) or [0])[-1]
+        with self._lock:
+            self.ended[status] += 1
+            self._count += 1
+            self._records.append((
+                task_id, parent_id, template.name, status, os.getpid(),
+                submit_ns, start_ns, time.monotonic_ns(), attempt,
+            ))  # fmt: skip
+
+    def since(self, cursor: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return (next cursor, newer records); the oldest are forgotten beyond 100,000."""
+        with self._lock:
+            new = max(min(self._count - cursor, len(self._records)), 0)
+            return self._count, list(self._records)[len(self._records) - new :]

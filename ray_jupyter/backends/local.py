@@ -1,0 +1,189 @@
+"""The local runtime as a ``Backend``: starts the processes, and is the driver's client."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray_jupyter.errors import RaySystemError
+from ray_jupyter.runtime.client.client import Client
+from ray_jupyter.runtime.processes import node
+from ray_jupyter.runtime.protocol.ids import DRIVER_ID
+from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
+from ray_jupyter.runtime.store import segment
+from ray_jupyter.runtime.transport.unix import UnixTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ray_jupyter.config import Config
+    from ray_jupyter.runtime.protocol.specs import TaskTemplate
+
+ADDRESS_FACTOR = 4
+"""Addresses per byte of memory; as in ``core.state.ClusterState``."""
+_PRELOAD = ("cloudpickle", "numpy", __name__)  # what every worker would import for itself
+_END_TIMEOUT_S = 5.0
+
+
+class LocalBackend:
+    """See ``Backend``. Most methods are those of the client, bound without a detour."""
+
+    name = "local"
+
+    submit: Callable[[TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
+    create_actor: Callable[[TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
+    call_actor: Callable[[int, TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
+    kill_actor: Callable[[int], None]
+    put: Callable[[object], int]
+    get: Callable[[Sequence[int], float | None], list[Any]]
+    wait: Callable[[Sequence[int], int, float | None], tuple[list[int], list[int]]]
+    future: Callable[[int], Future[Any]]
+    hold: Callable[[int], None]
+    drop: Callable[[int], object]
+
+    def __init__(self, config: Config) -> None:
+        """Start the processes of a session.
+
+        Raises:
+            RaySystemError: they could not be started; says why.
+        """
+        if not hasattr(os, "fork"):
+            raise RaySystemError(
+                f"the local runtime needs fork and Unix sockets, which {sys.platform} does not "
+                "have; use init(mode='inline'), or run in WSL"
+            )
+        self._process: subprocess.Popen[bytes] | None = None
+        client, self._process = _start(config)
+        self._use(client)
+        try:
+            # The first call needs it, and the other process is starting meanwhile.
+            importlib.import_module("cloudpickle")
+            self._check_started(config)
+            client.channel.attendant.start()
+        except BaseException:
+            self.shutdown()
+            raise
+
+    @classmethod
+    def of_worker(cls, client: Client) -> LocalBackend:
+        """Return the backend that tasks in a worker use."""
+        backend = cls.__new__(cls)
+        backend._process = None
+        backend._use(client)
+        return backend
+
+    def _use(self, client: Client) -> None:
+        self._client = client
+        self.session_id = client.session_id
+        for method in (
+            "submit", "create_actor", "call_actor", "kill_actor", "put", "get", "wait",
+            "future", "hold", "drop",
+        ):  # fmt: skip
+            setattr(self, method, getattr(client, method))
+
+    def _check_started(self, config: Config) -> None:
+        try:
+            self._client.query("ping", timeout_s=config.start_timeout_s)
+        except TimeoutError as error:
+            raise RaySystemError(
+                f"the runtime did not start within {config.start_timeout_s} s; a busy machine may "
+                "need more (RAY_JUPYTER_START_TIMEOUT)"
+            ) from error
+        except RaySystemError as error:
+            assert self._process is not None
+            code = self._process.wait(_END_TIMEOUT_S)
+            raise RaySystemError(
+                f"the runtime's first process ended at once (exit code {code}); what it printed "
+                "stands above (in a notebook: in the server's terminal)"
+            ) from error
+
+    def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
+        """See ``Backend``."""
+        self._client.cancel(object_id, force=force, recursive=recursive)
+
+    def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """See ``Backend``."""
+        total, available = self._client.query("resources")
+        return total, available
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """See ``Backend``."""
+        total, _ = self.resources()
+        alive = not self._client.channel.closed
+        return [{
+            "NodeID": self.session_id, "Alive": alive, "NodeManagerAddress": "127.0.0.1",
+            "NodeManagerHostname": socket.gethostname(), "Resources": dict(total), "Labels": {},
+        }]  # fmt: skip
+
+    def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """See ``Backend``."""
+        cursor, records = self._client.query("events", since)
+        return cursor, records
+
+    def statistics(self) -> dict[str, Any]:
+        """See ``Backend``."""
+        statistics: dict[str, Any] = self._client.query("statistics")
+        statistics["pids"] = self._client.query("pids")
+        return statistics
+
+    def shutdown(self) -> None:
+        """See ``Backend``. The node ends its processes when the stream ends."""
+        self._client.close()
+        if self._process is None:
+            return
+        try:
+            self._process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
+    """Start the node process; return the driver's client and the process."""
+    session_id = os.urandom(8).hex()
+    parent = config.spill_dir or tempfile.gettempdir()
+    spill_dir = str(Path(parent) / f"ray_jupyter-{session_id}")
+    total = {name: round(value * RESOURCE_UNITS) for name, value in config.totals().items()}
+    limit_bytes = config.object_store_memory_bytes
+    ours, theirs = socket.socketpair()
+    segment_bytes = ADDRESS_FACTOR * limit_bytes
+    segment_fd = segment.create(segment_bytes)
+    settings = {
+        "driver_fd": theirs.fileno(), "driver_pid": os.getpid(), "segment_fd": segment_fd,
+        "segment_bytes": segment_bytes, "store_limit_bytes": limit_bytes,
+        "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
+        "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
+        "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
+        "connect": "ray_jupyter.session:attach_worker",
+    }  # fmt: skip
+    output = None if config.log_to_driver else subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            node.command(settings), pass_fds=(theirs.fileno(), segment_fd),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        ours.close()
+        os.close(segment_fd)
+        raise RaySystemError(f"cannot start {sys.executable}: {error}") from error
+    finally:
+        theirs.close()
+    client = Client(
+        UnixTransport(ours), segment.Segment(segment_fd, segment_bytes), client_id=DRIVER_ID,
+        session_id=session_id, total=total, spill_dir=spill_dir,
+        inline_max_bytes=config.inline_max_bytes,
+    )  # fmt: skip
+    return client, process
+
+
+def _is_wanted(module: str) -> bool:
+    """Preload numpy only for drivers that use it: importing it takes as long as the rest."""
+    return module == "cloudpickle" or module in sys.modules

@@ -1,0 +1,81 @@
+"""The lines that ``%ray_start`` and ``%ray_status`` print, made from what a backend reports.
+
+Lives here: words and units. Does not: asking the backend, printing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ray_jupyter.config import Config, format_size
+
+NO_SESSION = "no runtime is running · %ray_start starts one"
+_WAITING = ("PENDING_ARGS_AVAIL", "PENDING_NODE_ASSIGNMENT", "SUBMITTED_TO_WORKER")
+
+
+def description(config: Config) -> str:
+    """Return ``local runtime · 4 workers · 7.8 GB store``, also while workers are starting."""
+    if config.mode == "inline":
+        return "inline runtime · tasks run in this process, one at a time"
+    return (
+        f"{config.mode} runtime · {counted(config.num_cpus, 'worker')} · "
+        f"{format_size(config.object_store_memory_bytes)} store"
+    )
+
+
+def report(config: Config, session_id: str, statistics: Mapping[str, Any]) -> str:
+    """Return what ``%ray_status`` shows: one line per subject, numbers first."""
+    rows = {
+        "runtime": description(config) + f" · session {session_id[:8]}",
+        "workers": _workers(statistics),
+        "tasks": _tasks(statistics),
+        "objects": _objects(statistics),
+        "time": _time(statistics),
+        "pids": " ".join(map(str, statistics["pids"])),
+    }
+    return "\n".join(f"{subject:8} {text}" for subject, text in rows.items() if text)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 worker`` or ``4 workers``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _workers(statistics: Mapping[str, Any]) -> str:
+    busy, blocked = statistics["workers_busy"], statistics["workers_blocked"]
+    idle = statistics["workers"] - busy
+    return _joined([(busy - blocked, "busy"), (blocked, "waiting for results"), (idle, "idle")])
+
+
+def _tasks(statistics: Mapping[str, Any]) -> str:
+    states = statistics["tasks"]
+    return _joined(
+        [
+            (states.get("RUNNING", 0), "running"),
+            (sum(states.get(state, 0) for state in _WAITING), "waiting"),
+            (states.get("FINISHED", 0), "finished"),
+            (states.get("FAILED", 0), "failed"),
+            (statistics["retries"], "repeated"),
+        ]
+    )
+
+
+def _objects(statistics: Mapping[str, Any]) -> str:
+    return " · ".join(
+        [
+            f"{statistics['objects']:,} alive",
+            f"{format_size(statistics['store_used_bytes'])} in the store",
+            f"{format_size(statistics['inline_bytes'])} in messages",
+            f"{format_size(statistics['spilled_bytes'])} on disk",
+        ]
+    )
+
+
+def _time(statistics: Mapping[str, Any]) -> str:
+    cpu_s, wall_s = statistics["task_cpu_ns"] / 1e9, statistics["task_wall_ns"] / 1e9
+    return f"{cpu_s:.1f} s of processor time in {wall_s:.1f} s of tasks"
+
+
+def _joined(counts: Sequence[tuple[int, str]]) -> str:
+    return " · ".join(f"{count:,} {word}" for count, word in counts)

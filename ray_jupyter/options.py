@@ -1,0 +1,177 @@
+"""The options of ``@remote``: Ray's names, one check each.
+
+Lives here: tables of option names, ``check_options`` and the templates made from them.
+Does not: what a backend does with them. Nothing is ignored in silence: an option of Ray
+that this version does not honour raises ``NotImplementedError``, unless its value asks
+for what happens anyway.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+def check_options(options: Mapping[str, Any], *, actor: bool = False) -> dict[str, Any]:
+    """Return ``options`` with today's names, each value checked.
+
+    Raises:
+        ValueError: an unknown option, or a value out of range.
+        TypeError: a value of the wrong type.
+        NotImplementedError: an option that only Ray honours.
+    """
+    known, neutral = (_ACTOR, _ACTOR_NEUTRAL) if actor else (_TASK, _TASK_NEUTRAL)
+    checked: dict[str, Any] = {}
+    for name, value in options.items():
+        name = "num_returns" if name == "num_return_vals" and not actor else name
+        if name in known:
+            known[name](name, value)
+            checked[name] = value
+        elif name in neutral:
+            if not any(value is plain or value == plain for plain in neutral[name]):
+                raise NotImplementedError(
+                    f"option {name}={value!r} is Ray's and not supported by ray_jupyter yet; "
+                    "leave it out"
+                )
+        else:
+            kind = "actors" if actor else "tasks"
+            raise ValueError(
+                f"unknown option {name!r} for {kind}{did_you_mean(name, known)}; "
+                f"there are: {', '.join(sorted(known))}"
+            )
+    return checked
+
+
+def make_template(
+    function: Callable[..., Any], name: str, options: Mapping[str, Any], *, num_cpus: float = 1
+) -> TaskTemplate:
+    """Return the template of a task or actor; ``num_cpus`` holds when options do not say."""
+    retry = options.get("retry_exceptions", False)
+    return TaskTemplate(
+        function,
+        name=options.get("name") or name,
+        num_returns=options.get("num_returns", 1),
+        resources=_resources(options, num_cpus),
+        max_retries=options.get("max_retries", 3),
+        retry_exceptions=tuple(retry) if isinstance(retry, (list, tuple)) else bool(retry),
+    )
+
+
+def _resources(options: Mapping[str, Any], num_cpus: float) -> dict[str, float]:
+    given = options.get("num_cpus")
+    amounts = {
+        "CPU": num_cpus if given is None else given,
+        "GPU": options.get("num_gpus") or 0,
+        "memory": options.get("memory") or 0,
+        **(options.get("resources") or {}),
+    }
+    return {name: float(amount) for name, amount in amounts.items() if amount}
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"``, or nothing when no known name is near."""
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _amount(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be at least 0, got {value!r}")
+
+
+def _amounts(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict such as {{'disk': 1}}, got {value!r}")
+    for key, amount in value.items():
+        if key in ("CPU", "GPU", "memory"):
+            raise ValueError(f"{name} must not hold {key!r}: use num_cpus=, num_gpus= or memory=")
+        _amount(f"{name}[{key!r}]", amount)
+
+
+def _whole(minimum: int) -> Callable[[str, Any], None]:
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} must be a whole number, got {value!r}")
+        if value < minimum:
+            raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+
+    return check
+
+
+def _num_returns(name: str, value: Any) -> None:
+    if value in ("streaming", "dynamic"):
+        raise NotImplementedError(
+            f"{name}={value!r} is Ray's and not supported by ray_jupyter yet; return a list"
+        )
+    _whole(0)(name, value)
+
+
+def _exceptions(name: str, value: Any) -> None:
+    kinds = [value] if isinstance(value, bool) else value
+    if not isinstance(kinds, (list, tuple)) or not all(
+        isinstance(kind, bool) or (isinstance(kind, type) and issubclass(kind, BaseException))
+        for kind in kinds
+    ):
+        raise TypeError(f"{name} must be True, False or a list of exception types, got {value!r}")
+
+
+def _name(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} must be text, got {value!r}")
+
+
+_COMMON: dict[str, Callable[[str, Any], None]] = {
+    "memory": _amount,
+    "num_cpus": _amount,
+    "num_gpus": _amount,
+    "resources": _amounts,
+}
+_TASK = _COMMON | {
+    "max_retries": _whole(-1),
+    "name": _name,
+    "num_returns": _num_returns,
+    "retry_exceptions": _exceptions,
+}
+_ACTOR = _COMMON
+METHOD: dict[str, Callable[[str, Any], None]] = {"num_returns": _num_returns, "name": _name}
+
+# Options that only Ray honours, with the values that ask for what happens anyway.
+_COMMON_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "_labels": (None,),
+    "_metadata": (None,),
+    "accelerator_type": (None,),
+    "enable_task_events": (None, True, False),
+    "fallback_strategy": (None,),
+    "label_selector": (None,),
+    "object_store_memory": (None,),
+    "runtime_env": (None, {}),
+    "scheduling_strategy": (None, "DEFAULT", "SPREAD"),  # one machine: both are the same
+}
+_TASK_NEUTRAL = _COMMON_NEUTRAL | {
+    "_generator_backpressure_num_objects": (None,),
+    "max_calls": (None, 0),
+}
+_ACTOR_NEUTRAL = _COMMON_NEUTRAL | {
+    "allow_out_of_order_execution": (None, False),
+    "concurrency_groups": (None, {}),
+    "get_if_exists": (None, False),
+    "lifetime": (None,),
+    "max_concurrency": (None, 1),
+    "max_pending_calls": (None, -1),
+    "max_restarts": (None, 0),
+    "max_task_retries": (None, 0),
+    "name": (None,),
+    "namespace": (None,),
+}

@@ -1,0 +1,1 @@
+"""The local runtime: scheduler, object store and workers. Knows nothing of Jupyter."""

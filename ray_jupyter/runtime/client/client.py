@@ -1,0 +1,184 @@
+"""``Client``: the operations of the API on the local runtime, for one process.
+
+Lives here: calls of functions and actors, and ``put``. Does not: waiting for objects and
+loading them (``objects``, which this class extends), packing arguments (``arguments``), pickling functions (``functions``), running
+tasks (``processes.worker``, which extends this class).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
+from ray_jupyter.runtime.client.functions import Functions, Registration
+from ray_jupyter.runtime.client.objects import Objects
+from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.store.segment import Segment
+from ray_jupyter.runtime.store.serialization import Serialized, serialize
+from ray_jupyter.runtime.transport.base import Transport
+
+
+class Client(Objects):
+    """See the module docstring; the public methods are those of ``Backend``."""
+
+    def __init__(
+        self, transport: Transport, segment: Segment, *, client_id: int, session_id: str,
+        total: dict[str, int], spill_dir: str, inline_max_bytes: int,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            transport, segment, client_id=client_id, session_id=session_id,
+            spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
+        )  # fmt: skip
+        self.parent_task = 0
+        """The task this process runs now; parent of what it submits."""
+        self._functions = Functions(
+            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes
+        )
+        self._arguments = Arguments(
+            session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
+            inline_max_bytes,
+        )  # fmt: skip
+
+    # Calls
+
+    def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """See ``Backend.submit``."""
+        return self._call(template, args, kwargs, m.TASK, ())
+
+    def create_actor(
+        self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> int:
+        """See ``Backend.create_actor``."""
+        return self._call(template, args, kwargs, m.ACTOR, ())
+
+    def call_actor(
+        self, actor_id: int, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> int:
+        """See ``Backend.call_actor``."""
+        return self._call(template, args, kwargs, m.METHOD, (actor_id,))
+
+    def _call(
+        self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any],
+        kind: str, also_held: tuple[int, ...],
+    ) -> int:  # fmt: skip
+        registration = template.registration
+        if type(registration) is not Registration or registration.owner is not self:
+            registration = self._functions.register(template, kind=kind)
+        if args or kwargs:
+            (payload, deps, held), stored = self._arguments.pack(template, args, kwargs)
+        else:
+            (payload, deps, held), stored = NO_ARGUMENTS, None
+        channel, task_id, count = self.channel, 0, registration.num_returns
+        try:
+            with channel.lock:
+                task_id = self._next_id
+                self._next_id = task_id + (count or 1)
+                for object_id in range(task_id, task_id + count):
+                    self._counts.begin(object_id)
+                channel.post_spec(
+                    (task_id, registration.id, payload, deps, also_held + held, self.parent_task)
+                )
+                alone = channel.is_alone()
+                if alone:
+                    # Nothing else is under way: somebody will ask for the result next. Asking
+                    # now saves a message, and the scheduler a wake-up, per synchronous call.
+                    wanted = range(task_id, task_id + count)
+                    channel.post((m.WANT, list(wanted)))
+                    self._wanted.update(wanted)
+            while stored:
+                self.drop(stored.pop())
+            channel.spin = alone
+            if alone:
+                channel.flush()
+            else:
+                channel.send_soon()
+        except BaseException:  # an interrupt, say: nobody will have the references
+            for object_id in (*range(task_id, task_id + count), *(stored or ())):
+                self.drop(object_id)
+            raise
+        return task_id
+
+    def _define(self, definition: m.Definition) -> int:
+        with self.channel.lock:
+            template_id = self._next_id
+            self._next_id += 1
+            self.channel.post((m.DEFINE, template_id, definition))
+        return template_id
+
+    def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
+        """See ``Backend.cancel``."""
+        self._tell((m.CANCEL, object_id, force, recursive))
+
+    def kill_actor(self, actor_id: int) -> None:
+        """See ``Backend.kill_actor``."""
+        self._tell((m.KILL_ACTOR, actor_id))
+
+    def _tell(self, message: m.Message) -> None:
+        with self.channel.lock:
+            self.channel.post(message)
+        self.channel.flush()
+
+    def _is_same(self, object_id: int, value: Serialized) -> bool:
+        self.await_objects([object_id], 1, None)
+        descriptor = self._use(object_id)
+        try:
+            return self.values.equals(object_id, descriptor, value)
+        finally:
+            self._end_use_of(object_id, descriptor)
+
+    # Storing
+
+    def put(self, value: object) -> int:
+        """See ``Backend.put``."""
+        return self._put_serialized(serialize(value))
+
+    def _put_serialized(self, value: Serialized) -> int:
+        posted: list[int] = []
+        try:
+            if value.size_bytes > self._inline_max_bytes:
+                self.values.store(
+                    value, lambda stored: posted.append(self._post_put(value, stored))
+                )
+                self.channel.flush()
+            else:
+                posted.append(self._post_put(value, value.to_bytes()))
+                self.channel.send_soon()
+        except BaseException:  # an interrupt, say: nobody will have the reference
+            for object_id in posted:
+                self.drop(object_id)
+            raise
+        return posted[0]
+
+    def _post_put(self, value: Serialized, descriptor: m.Descriptor) -> int:
+        with self.channel.lock:
+            object_id = self._next_id
+            self._next_id += 1
+            self._counts.begin(object_id)
+            if type(descriptor) is bytes:
+                self._descriptors[object_id] = descriptor
+            self.channel.post((m.PUT, [(object_id, descriptor, value.contained)]))
+        return object_id
+
+    # The channel's hooks
+
+    def _collect(self) -> bool:
+        posted = super()._collect()
+        ended = self._functions.ended
+        if ended:
+            templates = [ended.popleft() for _ in range(len(ended))]
+            self._undefined(templates)
+            self.channel.post((m.UNDEFINE, templates))
+            posted = True
+        return posted
+
+    def _undefined(self, templates: list[int]) -> None:
+        """These templates of ours will not be called again; a worker forgets them."""
+
+    def _attend(self) -> bool:
+        self._arguments.forget_unused()
+        return super()._attend()
+
+    def _on_reclaim(self) -> None:
+        self._arguments.forget_unused(everything=True)
+        super()._on_reclaim()

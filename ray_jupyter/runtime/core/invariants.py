@@ -1,0 +1,330 @@
+"""What must hold between two events. For tests: ``check`` recounts everything.
+
+Each rule is a function that yields the violations it finds. A rule recounts from scratch
+what the core keeps up to date step by step, so it shares no arithmetic with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from ray_jupyter.runtime.core.allocator import round_up
+from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord
+from ray_jupyter.runtime.core.transitions import (
+    PENDING_ARGS_AVAIL,
+    PENDING_NODE_ASSIGNMENT,
+    SUBMITTED_TO_WORKER,
+)
+from ray_jupyter.runtime.protocol.messages import METHOD, SPILLED, STORED
+
+Violations = Iterator[str]
+
+
+class InvariantError(AssertionError):
+    """A rule does not hold: a bug of the core. ``rule`` is its name."""
+
+    def __init__(self, rule: str, violation: str) -> None:
+        super().__init__(f"{rule}: {violation}")
+        self.rule = rule
+
+
+def check(state: ClusterState) -> None:
+    """Check every rule; between two calls of ``SchedulerCore.handle`` all of them hold.
+
+    Raises:
+        InvariantError: the first violation.
+    """
+    for rule in RULES:
+        for violation in rule(state):
+            raise InvariantError(rule.__name__, violation)
+
+
+def _stored(record: ObjectRecord) -> bool:
+    return type(record.value) is tuple and record.value[0] == STORED
+
+
+def holders_are_counted(state: ClusterState) -> Violations:
+    """``holders`` is the number of processes, live tasks, templates and objects that hold it."""
+    counted: Counter[int] = Counter()
+    for client in state.clients.values():
+        counted.update(client.held)
+    for task in state.tasks.values():
+        counted.update(task.deps)
+        counted.update(task.held)
+    for template in state.templates.values():
+        counted.update(template.definition[3])
+    for record in state.objects.values():
+        counted.update(record.contained)
+    for object_id in counted.keys() - state.objects.keys():
+        yield f"object {object_id} is held and does not exist"
+    for record in state.objects.values():
+        if record.holders != counted[record.id]:
+            yield f"object {record.id} has {counted[record.id]} holders, not {record.holders}"
+
+
+def unheld_objects_are_freed(state: ClusterState) -> Violations:
+    """An object is there because somebody holds it or its task has not ended."""
+    for record in state.objects.values():
+        task = record.producer
+        if record.value is None:
+            if task is None or state.tasks.get(task.id) is not task:
+                yield f"nobody makes object {record.id}"
+            elif not task.id <= record.id < task.id + max(1, task.num_returns):
+                yield f"object {record.id} is not a result of task {task.id}"
+        elif task is not None:
+            yield f"object {record.id} is there and still has a producer"
+        elif not record.holders:
+            yield f"object {record.id} is held by nobody"
+        elif record.dependents is not None or record.subscribers is not None:
+            yield f"object {record.id} is there and somebody still waits for it"
+
+
+def unreferenced_memory_is_looked_at(state: ClusterState) -> Violations:
+    """Memory without references stays only for its pins or while it is written to disk."""
+    for record in state.unreferenced.values():
+        if record.id in state.objects:
+            yield f"object {record.id} is both referenced and not"
+        if not _stored(record) or record.holders:
+            yield f"object {record.id} has {record.holders} holders and value {record.value!r}"
+        if not record.pins and not record.spilling:
+            yield f"object {record.id} keeps its memory for nobody"
+
+
+def pins_agree(state: ClusterState) -> Violations:
+    """``ObjectRecord.pins`` and ``ClientRecord.pinned`` say the same."""
+    pins = set()
+    for record in [*state.objects.values(), *state.unreferenced.values()]:
+        for client, count in (record.pins or {}).items():
+            pins.add((client, record.id))
+            if count < 1 or not _stored(record):
+                yield f"client {client} pins object {record.id} {count} times: {record.value!r}"
+    pinned = {(c.id, object_id) for c in state.clients.values() for object_id in c.pinned}
+    for client, object_id in pins ^ pinned:
+        yield f"client {client} and object {object_id} disagree about a pin"
+
+
+def resources_are_conserved(state: ClusterState) -> Violations:
+    """What is not available is what running workers lease."""
+    leased: Counter[str] = Counter()
+    for client in state.clients.values():
+        if client.lease is not None and not client.lease_released:
+            leased.update(dict(client.lease))
+    for name in {*state.total, *state.available, *leased}:
+        total, available = state.total.get(name, 0), state.available.get(name, 0)
+        if available + leased[name] != total:
+            yield f"{total} {name}, but {available} available and {leased[name]} leased"
+
+
+def tasks_are_in_one_place(state: ClusterState) -> Violations:
+    """A task waits for dependencies, or is ready in one queue, or is with one worker."""
+    inflight = Counter(task for c in state.clients.values() for task in c.inflight.values())
+    ready = {
+        (shape, task)
+        for shape, queue in state.queues.items()
+        for task in [*queue.nested, *queue.ready]
+        if task.state is PENDING_NODE_ASSIGNMENT
+    }
+    calls = Counter(
+        task
+        for actor in state.actors.values()
+        for queue in [actor.returned, *actor.queues.values()]
+        for task in queue
+    )
+    for task in state.tasks.values():
+        if task.state is PENDING_ARGS_AVAIL:
+            good = task.missing > 0 and not inflight[task]
+        elif task.state is PENDING_NODE_ASSIGNMENT:
+            queued = task.template.kind == METHOD or (task.shape, task) in ready
+            good = not task.missing and queued and not inflight[task]
+        else:
+            with_worker = task.state is SUBMITTED_TO_WORKER and task.worker in state.clients
+            good = with_worker and state.clients[task.worker].inflight.get(task.id) is task
+            good = good and inflight[task] == 1 and not calls[task]
+        if task.template.kind == METHOD and task.state is not SUBMITTED_TO_WORKER:
+            good = good and calls[task] == 1
+        if not good:
+            yield f"task {task.id} is lost: {task.state}, {task.missing} missing, {task.worker=}"
+    for task in {*inflight, *(task for _, task in ready)}:
+        if state.tasks.get(task.id) is not task:
+            yield f"task {task.id} has ended and is still somewhere: {task.state}"
+
+
+def dependencies_are_counted(state: ClusterState) -> Violations:
+    """``missing`` is how many dependencies are not there, and they know of the task."""
+    for task in state.tasks.values():
+        missing = Counter(i for i in task.deps if state.objects[i].value is None)
+        if task.missing != sum(missing.values()):
+            yield f"task {task.id} misses {dict(missing)}, not {task.missing}"
+        for object_id, count in missing.items():
+            if (state.objects[object_id].dependents or []).count(task) != count:
+                yield f"object {object_id} does not know {count} times of task {task.id}"
+
+
+def children_are_indexed(state: ClusterState) -> Violations:
+    """``children`` holds the live tasks by parent and nothing else."""
+    expected: dict[int, set[int]] = {}
+    for task in state.tasks.values():
+        if task.parent:
+            expected.setdefault(task.parent, set()).add(task.id)
+    if expected != state.children:
+        yield f"{state.children} instead of {expected}"
+
+
+def workers_are_idle_or_leased(state: ClusterState) -> Violations:
+    """A worker of the pool is idle, or leased to a queue and busy, or about to end."""
+    for worker in state.clients.values():
+        idle = state.idle.get(worker.id) is worker
+        free = worker.is_worker and worker.lease is None and not worker.stopping
+        if idle != free:
+            yield f"client {worker.id}: {idle=}, but {worker.lease=} {worker.stopping=}"
+        if worker.lease is None and (worker.inflight or worker.blocked_on is not None):
+            yield f"client {worker.id} without a lease: {worker.inflight} {worker.blocked_on=}"
+        if worker.lease is not None and worker.actor is None and not worker.inflight:
+            yield f"client {worker.id} leases {worker.lease} and has no task"
+        if worker.lease_released != (worker.blocked_on is not None):
+            yield f"client {worker.id}: {worker.lease_released=}, but {worker.blocked_on=}"
+    for worker_id in state.idle.keys() - state.clients.keys():
+        yield f"worker {worker_id} is idle and gone"
+    members = {(shape, i) for shape, queue in state.queues.items() for i in queue.members}
+    leases = {
+        (w.lease, w.id) for w in state.clients.values() if w.lease is not None and not w.actor
+    }
+    for shape, worker_id in members ^ leases:
+        yield f"worker {worker_id} and queue {shape} disagree about a lease"
+
+
+def no_ready_task_beside_an_idle_worker(state: ClusterState) -> Violations:
+    """Unless a shape that waits for the same resources is due first."""
+    available = state.available
+    if not state.idle:
+        return
+    heads = [
+        queue.shape
+        for queue in state.queues.values()
+        if any(t.state is PENDING_NODE_ASSIGNMENT for t in [*queue.nested, *queue.ready])
+    ]
+    fits = {s: all(available.get(name, 0) >= units for name, units in s) for s in heads}
+    waiting = {name for shape in heads if not fits[shape] for name, _ in shape}
+    for shape in heads:
+        if fits[shape] and waiting.isdisjoint(name for name, _ in shape):
+            yield f"{shape} fits {available}, and workers {list(state.idle)} are idle"
+
+
+def memory_is_owned(state: ClusterState) -> Violations:
+    """Every allocated extent is a stored object's or granted, and none overlaps another."""
+    allocator = state.allocator
+    owned = dict.fromkeys(state.grants, -1)
+    for record in [*state.objects.values(), *state.unreferenced.values()]:
+        if _stored(record):
+            if record.value[1] in owned:
+                yield f"object {record.id} shares its extent at {record.value[1]}"
+            owned[record.value[1]] = round_up(record.size_bytes)
+    for offset in owned.keys() ^ allocator.allocated.keys():
+        yield f"extent at {offset}: allocated {offset in allocator.allocated}, owned otherwise"
+    for offset, size in owned.items():
+        if size > allocator.allocated.get(offset, size):
+            yield f"extent at {offset} holds {size} bytes of {allocator.allocated[offset]}"
+    if allocator.used_bytes != sum(allocator.allocated.values()):
+        yield f"used_bytes is {allocator.used_bytes}"
+    if allocator.used_bytes + allocator.warm_bytes > round_up(state.store_limit_bytes):
+        yield f"{allocator.used_bytes} used and {allocator.warm_bytes} warm exceed the limit"
+    if state.punching.keys() != allocator.cooling.keys():
+        yield f"{state.punching} are being punched, and {allocator.cooling} are set aside"
+    yield from _tiling(state)
+
+
+def _tiling(state: ClusterState) -> Violations:
+    taken = [*state.allocator.allocated.items(), *state.allocator.cooling.items()]
+    allocated = [(at, size, None) for at, size in taken]
+    end, before = 0, None
+    for at, size, warm in sorted([*allocated, *state.allocator.free_extents()], key=lambda e: e[0]):
+        if at != end:
+            yield f"addresses {end} to {at} are nobody's or somebody's twice"
+        if warm is not None and warm == before:
+            yield f"free neighbours at {at} are not joined"
+        end, before = at + size, warm
+
+
+def allocations_make_progress(state: ClusterState) -> Violations:
+    """A request waits only while there is no room, and nothing that could be spilled."""
+    victims: list[int] = []
+    for waiting in state.allocations:
+        victims += waiting.spilling
+        room = state.store_limit_bytes - state.allocator.used_bytes
+        if waiting.client not in state.clients:
+            yield f"dead client {waiting.client} waits for memory"
+        if not waiting.spilling and round_up(waiting.size_bytes) <= room:
+            yield f"{waiting.size_bytes} bytes are asked for and {room} are free"
+        for record in state.objects.values():
+            spillable = _stored(record) and not record.pins and not record.spilling
+            if not waiting.spilling and spillable:
+                yield f"object {record.id} could make room for client {waiting.client}"
+    spilling = [r.id for r in [*state.objects.values(), *state.unreferenced.values()] if r.spilling]
+    if sorted(spilling) != sorted(victims):
+        yield f"victims {victims}, but {spilling} are marked"
+    for offset, client in state.grants.items():
+        if client not in state.clients:
+            yield f"extent at {offset} is granted to dead client {client}"
+
+
+def templates_have_users(state: ClusterState) -> Violations:
+    """``users`` is the definer, while it may name the template, and the live tasks."""
+    users = Counter(task.template.id for task in state.tasks.values())
+    for template in state.templates.values():
+        expected = users[template.id] + (template.definer is not None)
+        if template.users != expected or not expected:
+            yield f"template {template.id} has {expected} users, not {template.users}"
+        if template.definer is not None and template.definer not in state.clients:
+            yield f"template {template.id} is kept for dead client {template.definer}"
+    known = {i for client in state.clients.values() for i in client.known}
+    for template_id in (users.keys() | known) - state.templates.keys():
+        yield f"template {template_id} does not exist any more and somebody knows it"
+
+
+def actors_are_fed(state: ClusterState) -> Violations:
+    """An actor exists while it is referenced, and has every call it could take."""
+    for actor in state.actors.values():
+        worker = state.clients.get(actor.worker)
+        if actor.id not in state.objects:
+            yield f"actor {actor.id} has no references"
+        if worker is not None and worker.actor is not actor:
+            yield f"actor {actor.id} believes to live in client {worker.id}"
+        queues = [actor.returned, *actor.queues.values()]
+        if actor.cause is not None and any(queues) and worker is None:
+            yield f"actor {actor.id} is dead and calls wait"
+        if worker is None or actor.id in worker.inflight or worker.blocked_on is not None:
+            continue
+        for queue in queues:
+            if queue and queue[0].state is not PENDING_ARGS_AVAIL:
+                yield f"actor {actor.id} does not get call {queue[0].id}"
+
+
+def bytes_are_counted(state: ClusterState) -> Violations:
+    """``inline_bytes`` and ``spilled_bytes`` are sums over the objects."""
+    values = [(record, record.value) for record in state.objects.values()]
+    inline = sum(len(value) for _, value in values if type(value) is bytes)
+    spilled = sum(r.size_bytes for r, v in values if type(v) is tuple and v[0] == SPILLED)
+    if inline != state.inline_bytes:
+        yield f"{inline} bytes inline, not {state.inline_bytes}"
+    if spilled != state.spilled_bytes:
+        yield f"{spilled} bytes spilled, not {state.spilled_bytes}"
+
+
+RULES: tuple[Callable[[ClusterState], Violations], ...] = (
+    tasks_are_in_one_place,
+    dependencies_are_counted,
+    holders_are_counted,
+    unheld_objects_are_freed,
+    unreferenced_memory_is_looked_at,
+    pins_agree,
+    resources_are_conserved,
+    children_are_indexed,
+    workers_are_idle_or_leased,
+    no_ready_task_beside_an_idle_worker,
+    memory_is_owned,
+    allocations_make_progress,
+    templates_have_users,
+    actors_are_fed,
+    bytes_are_counted,
+)

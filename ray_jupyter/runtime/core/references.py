@@ -1,0 +1,232 @@
+"""Who holds which object, when it is there, and when it may go.
+
+Rules
+    * An object is held by processes (``ClientRecord.held``), by tasks that have not ended
+      (dependencies, references inside arguments), by templates (closures) and by the
+      objects that contain it. ``holders`` is the sum.
+    * An object without holders goes as soon as its value is there. Its memory goes when
+      nobody maps it any more (``pins``): an array outlives its reference.
+    * A pin begins when a stored descriptor is delivered and ends with ``Unpinned``. There
+      is no message to begin one, so none can be late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord, Outbox, TaskRecord
+from ray_jupyter.runtime.protocol.messages import (
+    SPILLED,
+    STORED,
+    SYSTEM_ERROR,
+    Descriptor,
+)
+
+
+def lost(object_id: int) -> Descriptor:
+    """Return what whoever asks for an object that is not there gets."""
+    return (SYSTEM_ERROR, "ObjectLostError", f"object {object_id:x} does not exist any more")
+
+
+def retain(state: ClusterState, ids: Iterable[int]) -> None:
+    """Add one holder to each object (a task, a template or a containing object)."""
+    objects = state.objects
+    for object_id in ids:
+        record = objects.get(object_id)
+        if record is None:
+            record = _revive(state, object_id)
+        record.holders += 1
+
+
+def _revive(state: ClusterState, object_id: int) -> ObjectRecord:
+    """Return the record of an object that somebody names again after its last holder left."""
+    record = state.unreferenced.pop(object_id, None)
+    if record is None or record.contained:
+        if record is not None:
+            state.unreferenced[object_id] = record
+        record = ObjectRecord(object_id, None)
+        record.value = lost(object_id)
+    elif record.value[0] == STORED:
+        state.stored[object_id] = record
+    state.objects[object_id] = record
+    return record
+
+
+def discard(state: ClusterState, out: Outbox, ids: Iterable[int]) -> None:
+    """Remove one holder from each object; free those that have none left."""
+    objects = state.objects
+    for object_id in ids:
+        record = objects[object_id]
+        record.holders -= 1
+        if not record.holders:
+            free(state, out, record)
+
+
+def hold(state: ClusterState, client: int, ids: Iterable[int]) -> None:
+    """A process has references to these now."""
+    process = state.clients.get(client)
+    if process is None:
+        return
+    fresh = set(ids) - process.held
+    process.held |= fresh
+    retain(state, fresh)
+
+
+def release(state: ClusterState, out: Outbox, client: int, ids: Iterable[int]) -> None:
+    """A process has no references to these any more."""
+    process = state.clients.get(client)
+    if process is None:
+        return
+    held, objects = process.held, state.objects
+    for object_id in ids:
+        if object_id in held:
+            held.remove(object_id)
+            record = objects[object_id]
+            record.holders -= 1
+            if not record.holders:
+                free(state, out, record)
+
+
+def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+    """Drop an object without holders, and what it alone held."""
+    stack = [record]
+    while stack:
+        record = stack.pop()
+        if record.value is None or record.holders:
+            continue  # its task has not ended: ``seal`` comes back to it
+        del state.objects[record.id]
+        state.stored.pop(record.id, None)
+        for inner in record.contained:
+            child = state.objects[inner]
+            child.holders -= 1
+            if not child.holders:
+                stack.append(child)
+        actor = state.actors.get(record.id)
+        if actor is not None:
+            _end_actor(state, out, actor.id)
+        if type(record.value) is bytes:
+            state.inline_bytes -= len(record.value)
+        elif record.value[0] == STORED:
+            if record.pins or record.spilling:
+                state.unreferenced[record.id] = record
+            else:
+                drop_memory(state, record)
+        _drop_file(state, out, record)
+
+
+def _end_actor(state: ClusterState, out: Outbox, actor_id: int) -> None:
+    worker = state.clients.get(state.actors.pop(actor_id).worker)
+    if worker is not None and not worker.stopping:
+        worker.stopping = True
+        out.commands.append(c.StopWorker(worker.id))
+
+
+def _drop_file(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+    if record.spill_path is not None:
+        if record.value[0] == SPILLED:
+            state.spilled_bytes -= record.size_bytes
+        out.commands.append(c.RemoveFiles([record.spill_path]))
+        record.spill_path = None
+
+
+def drop_memory(state: ClusterState, record: ObjectRecord) -> None:
+    """Give the extent of a stored object back to the allocator."""
+    state.allocator.free(record.value[1])
+
+
+def seal(
+    state: ClusterState, out: Outbox, record: ObjectRecord, value: Descriptor,
+    contained: tuple[int, ...] = (),
+) -> list[TaskRecord]:  # fmt: skip
+    """The value is there: tell who waits; return the tasks that have all they need now."""
+    record.value = value
+    record.producer = None
+    if type(value) is bytes:
+        record.size_bytes = len(value)
+        state.inline_bytes += len(value)
+    elif value[0] == STORED:
+        record.size_bytes = value[2]
+        state.grants.pop(value[1], None)
+        state.stored[record.id] = record
+        touch(state, record)
+    if contained:
+        record.contained = contained
+        retain(state, contained)
+    if record.subscribers is not None:
+        for client in record.subscribers:
+            if client in state.clients:
+                deliver(state, out, client, record)
+        record.subscribers = None
+    ready: list[TaskRecord] = []
+    if record.dependents is not None:
+        for task in record.dependents:
+            task.missing -= 1
+            if not task.missing:
+                ready.append(task)
+        record.dependents = None
+    if not record.holders:
+        free(state, out, record)
+    return ready
+
+
+def touch(state: ClusterState, record: ObjectRecord) -> None:
+    """Note a use, for the order of spilling."""
+    state.clock += 1
+    record.used_at = state.clock
+
+
+def pin(state: ClusterState, client: int, record: ObjectRecord) -> None:
+    """The client is about to get the address of a stored object."""
+    process = state.clients.get(client)
+    if process is not None:
+        if record.pins is None:
+            record.pins = {}
+        record.pins[client] = record.pins.get(client, 0) + 1
+        process.pinned.add(record.id)
+        touch(state, record)
+
+
+def unpin(state: ClusterState, client: int, ids: Iterable[int]) -> None:
+    """The client gave up one delivery of each of these objects."""
+    process = state.clients.get(client)
+    for object_id in ids:
+        record = state.objects.get(object_id) or state.unreferenced.get(object_id)
+        if record is None or not record.pins or client not in record.pins:
+            continue
+        record.pins[client] -= 1
+        if not record.pins[client]:
+            del record.pins[client]
+            if process is not None:
+                process.pinned.discard(object_id)
+        settle(state, record)
+
+
+def settle(state: ClusterState, record: ObjectRecord) -> None:
+    """Free the memory of an object nobody refers to once nobody looks at it."""
+    if not record.pins and not record.spilling and record.id in state.unreferenced:
+        del state.unreferenced[record.id]
+        drop_memory(state, record)
+
+
+def deliver(state: ClusterState, out: Outbox, client: int, record: ObjectRecord) -> None:
+    """Send a client the descriptor of an object that is there."""
+    value = record.value
+    if type(value) is not bytes and value[0] == STORED:
+        pin(state, client, record)
+    out.deliver(client, record.id, value)
+
+
+def want(state: ClusterState, out: Outbox, client: int, ids: Iterable[int]) -> None:
+    """Deliver what is there and remember who waits for the rest."""
+    objects = state.objects
+    for object_id in ids:
+        record = objects.get(object_id)
+        if record is None:
+            out.deliver(client, object_id, lost(object_id))
+        elif record.value is not None:
+            deliver(state, out, client, record)
+        elif record.subscribers is None:
+            record.subscribers = [client]
+        elif client not in record.subscribers:
+            record.subscribers.append(client)

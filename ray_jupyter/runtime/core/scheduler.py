@@ -1,0 +1,277 @@
+"""The scheduler's pure part: one method takes events and returns commands.
+
+Lives here: ``SchedulerCore`` and what each event means. Does not: how tasks are placed,
+end and hold things (``placement``, ``actors``, ``recovery``, ``references``, ``memory``). See also
+``invariants.check``, which states what must hold after every event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray_jupyter.runtime.core import actors, memory, placement, recovery, references, workers
+from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core.state import (
+    ActorRecord,
+    ClientRecord,
+    ClusterState,
+    ObjectRecord,
+    Outbox,
+    TaskRecord,
+    TemplateRecord,
+)
+from ray_jupyter.runtime.core.transitions import PENDING_NODE_ASSIGNMENT, SUBMITTED_TO_WORKER
+from ray_jupyter.runtime.protocol.messages import ACTOR, METHOD, Spec
+
+_MAY_MAKE_ROOM = (e.Unpinned, e.Punched, e.ClientLost)
+
+
+class SchedulerCore:
+    """Every decision of the local runtime.
+
+    Args:
+        total: resources of this machine, in units by name.
+        store_limit_bytes: shared memory that may be in use.
+        workers_target: worker processes to keep.
+    """
+
+    def __init__(
+        self, total: dict[str, int], *, store_limit_bytes: int, workers_target: int
+    ) -> None:
+        self.state = ClusterState(total, store_limit_bytes, workers_target)
+        self._out = Outbox()
+        self._now_ns = 0
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            e.Submitted: self._submitted,
+            e.Finished: self._finished,
+            e.Released: self._released,
+            e.Wanted: self._wanted,
+            e.Claimed: self._claimed,
+            e.Put: self._put,
+            e.Held: lambda event: references.hold(self.state, event.client, event.ids),
+            e.Blocked: self._blocked,
+            e.Unblocked: self._unblocked,
+            e.Returned: self._returned,
+            e.Defined: self._defined,
+            e.Undefined: self._undefined,
+            e.CancelRequested: self._cancel,
+            e.KillActorRequested: self._kill_actor,
+            e.AllocationRequested: self._allocate,
+            e.Abandoned: self._abandoned,
+            e.Punched: self._punched,
+            e.SpilledOut: self._spilled,
+            e.Restored: self._restored,
+            e.Unpinned: lambda event: references.unpin(self.state, event.client, event.ids),
+            e.ClientJoined: self._joined,
+            e.ClientLost: self._lost,
+            e.WorkerRefused: self._refused,
+            e.Tick: self._tick,
+        }
+
+    def handle(self, event: e.Event, now_ns: int) -> list[c.Command]:
+        """Take one event; return what to do, in order.
+
+        Args:
+            event: what happened; events of one client come in the order it sent them.
+            now_ns: a monotonic clock, never smaller than in the call before.
+        """
+        self._now_ns = now_ns
+        state, out = self.state, self._out
+        used_bytes, clock = state.allocator.used_bytes, state.clock
+        self._handlers[type(event)](event)
+        if state.allocations and (
+            state.allocator.used_bytes < used_bytes  # freed
+            or state.clock != clock  # sealed: it can be spilled now
+            or type(event) in _MAY_MAKE_ROOM
+        ):
+            memory.retry(state, out)
+        placement.dispatch(state, out, now_ns)
+        return out.drain()
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when to send a ``Tick``, or ``None`` if only events matter."""
+        state = self.state
+        deadlines = [a.deadline_ns for a in state.allocations if not a.spilling]
+        by_and_by = (
+            workers.stall_deadline_ns(state),
+            workers.spare_deadline_ns(state),
+            workers.start_deadline_ns(state, self._now_ns),
+        )
+        deadlines += [deadline for deadline in by_and_by if deadline is not None]
+        return min(deadlines, default=None)
+
+    # Tasks
+
+    def _submitted(self, event: e.Submitted) -> None:
+        for spec in event.specs:
+            task = self._create(spec, event.client)
+            state = self.state
+            if task.template.kind == ACTOR:
+                actor = ActorRecord(task.id, task.template.name)
+                state.actors[task.id] = task.actor = actor
+            elif task.template.kind == METHOD and (cause := actors.address(state, task)):
+                recovery.fail(state, self._out, task, cause)
+                continue
+            if not task.missing:
+                recovery.admit(state, self._out, task)
+            if task.parent:
+                recovery.inherit_cancel(state, self._out, task)
+
+    def _create(self, spec: Spec, client: int) -> TaskRecord:
+        state = self.state
+        template = state.templates[spec[1]]
+        template.users += 1
+        task = TaskRecord(spec, template, client, self._now_ns)
+        state.tasks[task.id] = task
+        process = state.clients[client]
+        for object_id in range(task.id, task.id + task.num_returns):
+            record = ObjectRecord(object_id, task)
+            record.holders = 1
+            state.objects[object_id] = record
+            process.held.add(object_id)
+        if task.parent:
+            state.children.setdefault(task.parent, set()).add(task.id)
+        if task.held:
+            references.retain(state, task.held)
+        if task.deps:
+            references.retain(state, task.deps)
+            for object_id in task.deps:
+                record = state.objects[object_id]
+                if record.value is None:
+                    task.missing += 1
+                    if record.dependents is None:
+                        record.dependents = []
+                    record.dependents.append(task)
+        return task
+
+    def _claimed(self, event: e.Claimed) -> None:
+        worker = self.state.clients[event.client]
+        for spec in event.specs:
+            task = self._create(spec, event.client)
+            task.move(PENDING_NODE_ASSIGNMENT)
+            task.move(SUBMITTED_TO_WORKER)
+            task.worker = worker.id
+            task.in_place = True
+            worker.inflight[task.id] = task
+            recovery.inherit_cancel(self.state, self._out, task)
+
+    def _finished(self, event: e.Finished) -> None:
+        if worker := self.state.clients.get(event.client):
+            recovery.finish(self.state, self._out, worker, event.results, self._now_ns)
+
+    def _blocked(self, event: e.Blocked) -> None:
+        state, out = self.state, self._out
+        worker = state.clients[event.client]
+        worker.blocked_on = tuple(event.ids)  # first: an actor would get back what it returns
+        recovery.hand_back(state, out, worker, event.returned)
+        references.want(state, out, event.client, event.ids)
+        placement.block(state, out, worker)
+
+    def _unblocked(self, event: e.Unblocked) -> None:
+        worker = self.state.clients[event.client]
+        placement.unblock(self.state, worker)
+        if worker.actor is not None:
+            actors.feed(self.state, self._out, worker.actor)
+
+    def _returned(self, event: e.Returned) -> None:
+        state, out = self.state, self._out
+        sender = state.clients[event.client]
+        recovery.hand_back(state, out, sender, event.tasks)
+        if event.tasks and sender.inflight:
+            sender.recalled = True  # until it ends a task: else it would get them again
+        if sender.actor is not None:
+            actors.feed(state, out, sender.actor)
+        for worker in state.clients.values():
+            if worker.blocked_on is not None:
+                placement.offer_in_place(state, out, worker)
+
+    def _cancel(self, event: e.CancelRequested) -> None:
+        record = self.state.objects.get(event.object_id)
+        if record is not None and record.producer is not None:
+            recovery.cancel(
+                self.state, self._out, record.producer,
+                force=event.force, recursive=event.recursive,
+            )  # fmt: skip
+
+    def _kill_actor(self, event: e.KillActorRequested) -> None:
+        actor = self.state.actors.get(event.actor)
+        if actor is not None and actor.cause is None:
+            recovery.kill_actor(self.state, self._out, actor)
+
+    # Templates
+
+    def _defined(self, event: e.Defined) -> None:
+        template = TemplateRecord(event.template, event.definition, event.client)
+        self.state.templates[template.id] = template
+        references.retain(self.state, event.definition[3])
+
+    def _undefined(self, event: e.Undefined) -> None:
+        for template_id in event.templates:
+            recovery.undefine(self.state, self._out, event.client, template_id)
+
+    # Objects
+
+    def _put(self, event: e.Put) -> None:
+        state = self.state
+        process = state.clients[event.client]
+        for object_id, value, contained in event.entries:
+            record = ObjectRecord(object_id, None)
+            record.holders = 1
+            state.objects[object_id] = record
+            process.held.add(object_id)
+            references.seal(state, self._out, record, value, contained)
+
+    def _released(self, event: e.Released) -> None:
+        references.release(self.state, self._out, event.client, event.ids)
+
+    def _wanted(self, event: e.Wanted) -> None:
+        references.want(self.state, self._out, event.client, event.ids)
+
+    # Memory
+
+    def _allocate(self, event: e.AllocationRequested) -> None:
+        memory.request(self.state, self._out, event, self._now_ns)
+
+    def _abandoned(self, event: e.Abandoned) -> None:
+        memory.abandon(self.state, event.client, event.offset)
+
+    def _punched(self, event: e.Punched) -> None:
+        memory.punched(self.state, event.client, event.offsets, done=event.done)
+
+    def _spilled(self, event: e.SpilledOut) -> None:
+        memory.spilled(self.state, self._out, event.client, event.request, event.files)
+
+    def _restored(self, event: e.Restored) -> None:
+        memory.restored(
+            self.state, self._out, event.client, event.object_id, event.offset, event.size_bytes
+        )
+
+    # Processes and time
+
+    def _joined(self, event: e.ClientJoined) -> None:
+        state = self.state
+        client = ClientRecord(event.client, event.is_worker, event.pid)
+        client.progress_ns = self._now_ns
+        state.clients[event.client] = client
+        if event.is_worker:
+            state.starting = max(0, state.starting - 1)
+            state.idle[event.client] = client
+
+    def _refused(self, event: e.WorkerRefused) -> None:
+        self.state.starting = max(0, self.state.starting - 1)
+        self.state.start_after_ns = self._now_ns + placement.REFUSED_NS
+
+    def _lost(self, event: e.ClientLost) -> None:
+        state, out = self.state, self._out
+        client = state.clients.get(event.client)
+        if client is None:
+            return
+        recovery.lose_worker(state, out, client, event.reason, event.running)
+        recovery.forget_process(state, out, client)
+
+    def _tick(self, event: e.Tick) -> None:
+        memory.expire(self.state, self._out, self._now_ns)
+        workers.rebalance(self.state, self._out, self._now_ns)
+        workers.retire_spares(self.state, self._out, self._now_ns)

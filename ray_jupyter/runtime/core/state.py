@@ -1,0 +1,298 @@
+"""The nouns of the scheduler: records, and the tables that hold them.
+
+Nothing here decides. Other modules of ``core`` are functions over ``ClusterState`` that
+add to ``Outbox``. Records are slotted classes, the tables plain dicts: at half a million
+records per second everything else is measurably slower.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core.allocator import Allocator
+from ray_jupyter.runtime.core.transitions import (
+    PENDING_ARGS_AVAIL,
+    TASK_TRANSITIONS,
+    InvalidTransitionError,
+)
+from ray_jupyter.runtime.protocol.messages import Assignment, Definition, Descriptor
+
+NOBODY = -1
+"""No client has this id (0 is the driver)."""
+Shape = tuple[tuple[str, int], ...]
+"""A resource demand: sorted (name, units)."""
+
+
+class TemplateRecord:
+    """A remote function with its options. ``users`` are its definer and its live tasks."""
+
+    __slots__ = ("definer", "definition", "id", "mean_ns", "users")
+
+    def __init__(self, template_id: int, definition: Definition, definer: int) -> None:
+        self.id = template_id
+        self.definition = definition
+        self.definer: int | None = definer
+        """The process that may still submit calls; ``None`` when it never will again."""
+        self.users = 1
+        self.mean_ns: float | None = None
+        """Moving average of the duration; ``None`` before the first call ended."""
+
+    @property
+    def kind(self) -> str:
+        """``TASK``, ``ACTOR`` or ``METHOD``."""
+        return self.definition[0]
+
+    @property
+    def name(self) -> str:
+        """What people see."""
+        return self.definition[1]
+
+    @property
+    def shape(self) -> Shape:
+        """The resources each call needs."""
+        return self.definition[4]
+
+    @property
+    def num_returns(self) -> int:
+        """How many objects a call makes."""
+        return self.definition[5]
+
+    @property
+    def max_retries(self) -> int:
+        """How often a call is repeated; -1 for ever."""
+        return self.definition[6]
+
+
+class TaskRecord:
+    """A task that has not ended. ``worker`` is 0 while it is not with one."""
+
+    __slots__ = (
+        "actor", "args", "attempt", "cancel_children", "cancelled", "cost_ns", "deps", "held", "id", "in_place",
+        "missing", "num_returns", "parent", "shape", "state", "submit_ns",
+        "submitter", "template", "worker",
+    )  # fmt: skip
+
+    def __init__(
+        self, spec: tuple[int, int, bytes, tuple[int, ...], tuple[int, ...], int],
+        template: TemplateRecord, submitter: int, now_ns: int,
+    ) -> None:  # fmt: skip
+        self.id, _, self.args, self.deps, self.held, self.parent = spec
+        self.template = template
+        definition = template.definition
+        self.shape = definition[4]
+        self.num_returns = definition[5]
+        self.submitter = submitter
+        self.submit_ns = now_ns
+        self.state = PENDING_ARGS_AVAIL
+        self.missing = 0
+        self.worker = 0
+        self.attempt = 0
+        self.cost_ns = 0.0
+        self.in_place = False
+        self.cancelled = False
+        self.cancel_children = False
+        """Cancelled with its children, also those we have not heard of yet."""
+        self.actor: ActorRecord | None = None
+
+    def move(self, state: str) -> None:
+        """Change state, as ``TASK_TRANSITIONS`` allows."""
+        if state not in TASK_TRANSITIONS[self.state]:
+            raise InvalidTransitionError(
+                f"task {self.id} ({self.template.name}, attempt {self.attempt}, worker "
+                f"{self.worker}) cannot go from {self.state} to {state}"
+            )
+        self.state = state
+
+
+class ObjectRecord:
+    """An object that somebody holds, or whose task has not ended, or that is mapped.
+
+    ``holders`` counts processes, unfinished tasks, templates and other objects. ``value``
+    is its descriptor, ``None`` until it is there. ``pins`` counts deliveries of a stored
+    value that the receiver has not given up, by client.
+    """
+
+    __slots__ = (
+        "contained", "dependents", "holders", "id", "pins", "producer", "size_bytes",
+        "spill_path", "spilling", "subscribers", "used_at", "value",
+    )  # fmt: skip
+
+    def __init__(self, object_id: int, producer: TaskRecord | None) -> None:
+        self.id = object_id
+        self.producer = producer
+        self.holders = 0
+        self.value: Descriptor = None
+        self.size_bytes = 0
+        self.contained: tuple[int, ...] = ()
+        self.subscribers: list[int] | None = None
+        self.dependents: list[TaskRecord] | None = None
+        self.pins: dict[int, int] | None = None
+        self.spilling = False
+        self.spill_path: str | None = None
+        self.used_at = 0
+
+
+class ClientRecord:
+    """A connected process. A worker has a lease: the resources its tasks run on."""
+
+    __slots__ = (
+        "actor", "backlog_ns", "blocked_on", "held", "id", "inflight", "is_worker", "known",
+        "lease", "lease_released", "pid", "pinned", "progress_ns", "recalled", "stopping",
+    )  # fmt: skip
+
+    def __init__(self, client_id: int, is_worker: bool, pid: int) -> None:
+        self.id = client_id
+        self.is_worker = is_worker
+        self.pid = pid
+        self.held: set[int] = set()
+        self.pinned: set[int] = set()
+        self.known: set[int] = set()
+        self.inflight: dict[int, TaskRecord] = {}
+        """Tasks sent and not ended, in the order the worker runs them."""
+        self.lease: Shape | None = None
+        self.lease_released = False
+        self.blocked_on: tuple[int, ...] | None = None
+        self.backlog_ns = 0.0
+        self.progress_ns = 0
+        self.recalled = False
+        self.actor: ActorRecord | None = None
+        self.stopping = False
+
+
+class ActorRecord:
+    """An actor. ``queues`` holds, by calling task, calls that wait for it or for arguments.
+
+    Calls that a blocked actor handed back are in ``returned`` and go first.
+    """
+
+    __slots__ = ("cause", "id", "name", "queues", "returned", "worker")
+
+    def __init__(self, actor_id: int, name: str) -> None:
+        self.id = actor_id
+        self.name = name
+        self.worker = NOBODY
+        self.queues: dict[int, deque[TaskRecord]] = {}
+        self.returned: deque[TaskRecord] = deque()
+        self.cause: Descriptor = None
+        """Why it is dead: the descriptor that every further call gets."""
+
+
+class AllocationRecord:
+    """A process waits for shared memory. ``spilling`` are victims it is writing to disk."""
+
+    __slots__ = ("client", "deadline_ns", "reclaimed", "request", "size_bytes", "spilling")
+
+    def __init__(self, client: int, request: int, size_bytes: int, deadline_ns: int) -> None:
+        self.client = client
+        self.request = request
+        self.size_bytes = size_bytes
+        self.deadline_ns = deadline_ns
+        self.reclaimed = False
+        self.spilling: set[int] = set()
+
+
+class Queue:
+    """Tasks of one shape that may run, next first; ``members`` are workers leased to it.
+
+    ``nested`` (tasks of tasks) goes before ``ready`` (the driver's). Both may hold stale
+    entries (a task that was cancelled or runs in place meanwhile): whoever pops one checks
+    its state. Removing from the middle would cost O(n).
+    """
+
+    __slots__ = ("members", "nested", "ready", "shape")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.nested: deque[TaskRecord] = deque()
+        self.ready: deque[TaskRecord] = deque()
+        self.members: dict[int, ClientRecord] = {}
+
+
+class ClusterState:
+    """Everything the scheduler knows."""
+
+    def __init__(self, total: dict[str, int], store_limit_bytes: int, workers_target: int) -> None:
+        self.total = total
+        self.available = dict(total)
+        self.workers_target = workers_target
+        self.store_limit_bytes = store_limit_bytes
+        # Four times as many addresses as memory: room to place large extents without
+        # ever moving one.
+        self.allocator = Allocator(4 * store_limit_bytes)
+        self.clients: dict[int, ClientRecord] = {}
+        self.templates: dict[int, TemplateRecord] = {}
+        self.tasks: dict[int, TaskRecord] = {}
+        self.objects: dict[int, ObjectRecord] = {}
+        self.actors: dict[int, ActorRecord] = {}
+        self.children: dict[int, set[int]] = {}
+        self.queues: dict[Shape, Queue] = {}
+        self.idle: dict[int, ClientRecord] = {}
+        self.starting = 0
+        self.start_after_ns = 0
+        """When workers may be started again, after the system refused one."""
+        self.grants: dict[int, int] = {}
+        """Extents granted and not yet sealed: offset -> client."""
+        self.punching: dict[int, int] = {}
+        """Extents whose pages a client gives back to the system: offset -> client."""
+        self.stored: dict[int, ObjectRecord] = {}
+        """Those of ``objects`` that are in shared memory: what may be spilled."""
+        self.unreferenced: dict[int, ObjectRecord] = {}
+        """Objects nobody refers to whose memory somebody still looks at."""
+        self.allocations: deque[AllocationRecord] = deque()
+        self.clock = 0
+        """Counts uses of stored objects; orders them for spilling."""
+        self.inline_bytes = 0
+        self.spilled_bytes = 0
+        self.finished = 0
+        self.failed = 0
+        self.retries = 0
+        self.task_wall_ns = 0
+        self.task_cpu_ns = 0
+        self.records: deque[tuple[object, ...]] = deque(maxlen=200_000)
+        """Ended tasks: see ``Backend.events``."""
+        self.records_total = 0
+
+
+class Outbox:
+    """Commands being gathered: hot ones by client, all others in order."""
+
+    __slots__ = ("assignments", "commands", "definitions", "in_place", "objects")
+
+    def __init__(self) -> None:
+        self.in_place: list[c.Command] = []
+        self.assignments: dict[int, list[Assignment]] = {}
+        self.definitions: dict[int, list[tuple[int, Definition]]] = {}
+        self.objects: dict[int, list[tuple[int, Descriptor]]] = {}
+        self.commands: list[c.Command] = []
+
+    def assign(self, client: int, assignment: Assignment) -> None:
+        """Send a task to a worker."""
+        batch = self.assignments.get(client)
+        if batch is None:
+            self.assignments[client] = [assignment]
+        else:
+            batch.append(assignment)
+
+    def deliver(self, client: int, object_id: int, value: Descriptor) -> None:
+        """Send a descriptor to a client."""
+        batch = self.objects.get(client)
+        if batch is None:
+            self.objects[client] = [(object_id, value)]
+        else:
+            batch.append((object_id, value))
+
+    def drain(self) -> list[c.Command]:
+        """Return all commands. Objects go first: a task must find what it was promised.
+
+        Tasks in place go before others, which may rely on the templates they bring.
+        """
+        out: list[c.Command] = [c.Deliver(k, v) for k, v in self.objects.items()]
+        out += self.in_place
+        out += [
+            c.Dispatch(k, self.definitions.pop(k, []), v, False)
+            for k, v in self.assignments.items()
+        ]
+        out += self.commands
+        self.assignments, self.objects, self.commands, self.in_place = {}, {}, [], []
+        return out

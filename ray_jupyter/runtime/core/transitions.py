@@ -1,0 +1,34 @@
+"""The life of a task, as data.
+
+Rules
+    * Every change of ``TaskRecord.state`` goes through ``move``.
+    * Whatever is not in ``TASK_TRANSITIONS`` is a bug, and raises with the task's story.
+
+Names are Ray's. The scheduler is not told when a worker starts a task (a message per task
+that nobody waits for): between SUBMITTED_TO_WORKER and the end, the oldest task of a
+worker counts as RUNNING wherever states are shown.
+"""
+
+from __future__ import annotations
+
+PENDING_ARGS_AVAIL = "PENDING_ARGS_AVAIL"
+PENDING_NODE_ASSIGNMENT = "PENDING_NODE_ASSIGNMENT"
+SUBMITTED_TO_WORKER = "SUBMITTED_TO_WORKER"
+RUNNING = "RUNNING"
+FINISHED = "FINISHED"
+FAILED = "FAILED"
+
+TASK_TRANSITIONS: dict[str, tuple[str, ...]] = {
+    # waits for dependencies; a failed dependency or a cancel ends it
+    PENDING_ARGS_AVAIL: (PENDING_NODE_ASSIGNMENT, FAILED),
+    # in a queue; taken by a worker, or claimed by the worker that waits for it
+    PENDING_NODE_ASSIGNMENT: (SUBMITTED_TO_WORKER, FAILED),
+    # with a worker; comes back when recalled, when its worker died, or for a retry
+    SUBMITTED_TO_WORKER: (PENDING_NODE_ASSIGNMENT, FINISHED, FAILED),
+    FINISHED: (),
+    FAILED: (),
+}
+
+
+class InvalidTransitionError(Exception):
+    """The core tried a change that the table does not have. Always a bug of ours."""

@@ -1,0 +1,74 @@
+"""How many workers there are, and who has too much to do.
+
+Starting workers for tasks that wait is ``placement``'s; here is what happens by and by, when a
+deadline passes or a worker dies.
+"""
+
+from __future__ import annotations
+
+from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core.placement import fits, pool_size
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, Outbox
+
+STALL_NS = 2_000_000
+"""A worker that made no progress for this long gives its unstarted tasks to an idle one."""
+SPARE_IDLE_NS = 1_000_000_000
+
+
+def rebalance(state: ClusterState, out: Outbox, now_ns: int) -> None:
+    """Recall what stalled workers hold while others could run it."""
+    if not _has_slack(state):
+        return
+    for worker in state.clients.values():
+        if _may_stall(state, worker) and now_ns - worker.progress_ns >= STALL_NS:
+            worker.recalled = True  # until it ends a task: else it would get them again
+            out.commands.append(c.Recall(worker.id))
+
+
+def stall_deadline_ns(state: ClusterState) -> int | None:
+    """Return when ``rebalance`` is worth a look, or ``None``."""
+    if not _has_slack(state):
+        return None
+    stalls = [w.progress_ns + STALL_NS for w in state.clients.values() if _may_stall(state, w)]
+    return min(stalls, default=None)
+
+
+def _may_stall(state: ClusterState, worker: ClientRecord) -> bool:
+    return (
+        len(worker.inflight) > 1 and not worker.recalled and worker.actor is None
+        and worker.blocked_on is None and worker.lease is not None
+        and fits(state, worker.lease)  # what it gives back could run now
+    )  # fmt: skip
+
+
+def _has_slack(state: ClusterState) -> bool:
+    """Return whether some worker could run more than it has."""
+    if state.idle or state.starting:
+        return True
+    return any(w.blocked_on is not None for w in state.clients.values())
+
+
+def retire_spares(state: ClusterState, out: Outbox, now_ns: int) -> None:
+    """End workers beyond the target that have been idle for a while, newest first."""
+    for worker in _surplus(state):
+        if now_ns - worker.progress_ns >= SPARE_IDLE_NS:
+            worker.stopping = True
+            del state.idle[worker.id]
+            out.commands.append(c.StopWorker(worker.id))
+
+
+def spare_deadline_ns(state: ClusterState) -> int | None:
+    """Return when ``retire_spares`` is worth a look, or ``None``."""
+    return min((w.progress_ns + SPARE_IDLE_NS for w in _surplus(state)), default=None)
+
+
+def _surplus(state: ClusterState) -> list[ClientRecord]:
+    if len(state.clients) <= state.workers_target or not state.idle:
+        return []
+    newest_first = sorted(state.idle.values(), key=lambda w: -w.id)
+    return newest_first[: max(0, pool_size(state) - state.workers_target)]
+
+
+def start_deadline_ns(state: ClusterState, now_ns: int) -> int | None:
+    """Return when workers may be started again, or ``None`` if they may."""
+    return state.start_after_ns if state.start_after_ns > now_ns else None

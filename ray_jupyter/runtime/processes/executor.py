@@ -1,0 +1,196 @@
+"""Runs one task: arguments out of a spec, the call, results into descriptors.
+
+Knows nothing of scheduling; ``worker`` decides when and on which stack a task runs.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ray_jupyter.errors import SerializationError
+from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
+from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.store.serialization import SCALARS, deserialize, serialize
+
+if TYPE_CHECKING:
+    from ray_jupyter.runtime.client.interrupts import InterruptShield
+    from ray_jupyter.runtime.client.values import Values
+    from ray_jupyter.runtime.store.serialization import Serialized
+
+Output = tuple[m.Descriptor, tuple[int, ...]]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised in the main thread to end a task that is being cancelled.
+
+    It strikes whatever runs on top, which may be a child in place of the cancelled task.
+    """
+
+
+class Executor:
+    """The functions of one worker, and its actor if it has one.
+
+    Args:
+        values: loads arguments and stores results.
+        shield: lifted while an ``Interrupted`` may strike.
+        fetch: returns the value of an object by id (a function too large for a message).
+        end_use: told when a dependency has been loaded.
+    """
+
+    def __init__(
+        self, values: Values, shield: InterruptShield,
+        fetch: Callable[[int], Any], end_use: Callable[[int], None], inline_max_bytes: int,
+    ) -> None:  # fmt: skip
+        self.definitions: dict[int, m.Definition] = {}
+        self._values = values
+        self._shield = shield
+        self._fetch = fetch
+        self._end_use = end_use
+        self._inline_max_bytes = inline_max_bytes
+        self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
+        self._actor: Any = None
+
+    def forget(self, template_id: int) -> None:
+        """The template will not be called again."""
+        self.definitions.pop(template_id, None)
+        self._functions.pop(template_id, None)
+
+    def run(
+        self, assignment: m.Assignment, definition: m.Definition, whose: str
+    ) -> tuple[int, Any, Any]:
+        """Run a task; return (status, outputs) of its ``Result``, and the value itself.
+
+        The caller keeps the value until the result is posted: references inside would be
+        released before the scheduler knows that the result holds them.
+
+        Args:
+            assignment: which task.
+            definition: of its template.
+            whose: says worker and process, for the error.
+
+        Raises:
+            Interrupted: some task on the stack is being cancelled.
+        """
+        loads = deque(assignment[3])
+        retry: Any = False
+        try:
+            with self._shield.lifted:
+                function, retry = self._function(assignment[1], definition)
+                if assignment[2]:
+                    args, kwargs = self._load_arguments(assignment[2], loads)
+                    value = function(*args, **kwargs)
+                else:
+                    value = function()
+            return m.OK, self._pack(definition, value), value
+        except Interrupted:
+            raise
+        except BaseException as error:  # whatever user code raises is the task's result
+            status, payload = self._failure(definition, assignment[0], whose, error, retry)
+            return status, payload, None
+        finally:
+            for object_id, descriptor in loads:  # never loaded, because something failed before
+                self._end_use_of(object_id, descriptor)
+
+    def _end_use_of(self, object_id: int, descriptor: m.Descriptor) -> None:
+        if type(descriptor) is tuple and descriptor[0] == m.STORED:
+            self._end_use(object_id)
+
+    def _function(
+        self, template_id: int, definition: m.Definition
+    ) -> tuple[Callable[..., Any], Any]:
+        kind, _, payload, _, _, _, _, method = definition
+        if kind == m.METHOD:
+            return getattr(self._actor, method), False
+        known = self._functions.get(template_id)
+        if known is None:
+            known = deserialize(payload) if type(payload) is bytes else self._fetch(payload)
+            if kind == m.ACTOR:
+                return self._constructor(known[0]), False
+            self._functions[template_id] = known
+        return known
+
+    def _constructor(self, cls: type[Any]) -> Callable[..., Any]:
+        def construct(*args: Any, **kwargs: Any) -> None:
+            self._actor = cls(*args, **kwargs)
+
+        return construct
+
+    def _load_arguments(
+        self, payload: bytes, loads: deque[tuple[int, m.Descriptor]]
+    ) -> tuple[Any, dict[str, Any]]:
+        values = []
+        while loads:
+            object_id, descriptor = loads[0]
+            values.append(self._values.load(object_id, descriptor))
+            loads.popleft()
+            self._end_use_of(object_id, descriptor)
+        call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)
+        if not values:
+            return call[0], call[1]
+        args, kwargs, slots = list(call[0]), call[1], call[2]
+        for slot, value in zip(slots, values, strict=True):
+            if isinstance(slot, int):
+                args[slot] = value
+            else:
+                kwargs[slot] = value
+        return args, kwargs
+
+    # Results
+
+    def _pack(self, definition: m.Definition, value: Any) -> Any:
+        name, num_returns = definition[1], definition[5]
+        if num_returns == 1:
+            if type(value) in SCALARS:
+                data = pickle.dumps(value, 5)
+                if len(data) <= self._inline_max_bytes:
+                    return data
+            packed = self._serialize(value, f"the result of {name}")
+            if not packed.contained and packed.size_bytes <= self._inline_max_bytes:
+                return packed.to_bytes()
+            return [self._output(packed)]
+        if num_returns == 0:
+            return b""
+        try:
+            values = list(value)
+        except TypeError:
+            values = [value]
+        if len(values) != num_returns:
+            raise ValueError(
+                f"{name} has num_returns={num_returns}, so it must return {num_returns} values; "
+                f"it returned {len(values)} ({type(value).__name__})"
+            )
+        outputs: list[Output] = []
+        try:
+            for index, item in enumerate(values):
+                outputs.append(self._output(self._serialize(item, f"result {index} of {name}")))
+        except BaseException:
+            self._values.abandon_all(descriptor for descriptor, _ in outputs)
+            raise
+        return outputs
+
+    def _serialize(self, value: Any, what: str) -> Serialized:
+        try:
+            return serialize(value)
+        except SerializationError as error:
+            raise SerializationError(f"{what}: {error}") from error.__cause__
+
+    def _output(self, packed: Serialized) -> Output:
+        if packed.size_bytes <= self._inline_max_bytes:
+            return packed.to_bytes(), packed.contained
+        return self._values.store(packed, lambda stored: (stored, packed.contained))
+
+    def _failure(
+        self, definition: m.Definition, task_id: int, whose: str, error: BaseException, retry: Any
+    ) -> tuple[int, bytes]:
+        name = definition[1]
+        retryable = isinstance(error, Exception) and (
+            retry is True or (type(retry) is tuple and isinstance(error, retry))
+        )
+        task = f"task {task_id:x}, {whose}, pid {os.getpid()}"
+        status = m.RETRYABLE_ERROR if retryable else m.ERROR
+        return status, dump_task_error(name, task, error)

@@ -1,0 +1,1 @@
+"""What crosses a process boundary: ids, templates, messages, frames. No IO."""

@@ -1,0 +1,99 @@
+"""The messages between the scheduler and its clients (the driver and the workers).
+
+A message is a plain tuple ``(KIND, field, …)``; a frame holds a list of them, in order.
+Plain tuples rather than classes: they are what ``marshal`` reads and writes, and a
+class per message costs more than the whole encoding. The tables below are the types.
+
+=============  ==========================================================================
+to scheduler   fields
+=============  ==========================================================================
+SUBMIT         specs: list of ``Spec``
+CLAIM          specs that this worker already runs itself (see client, "in place")
+DEFINE         template id, ``Definition``
+UNDEFINE       template ids that no call will name again
+PUT            list of (object id, ``Descriptor``, ids of references inside)
+HOLD, RELEASE  object ids this process began, ceased to hold
+WANT           object ids whose descriptors this process waits for
+FINISHED       list of ``Result``
+BLOCKED        ids a running task waits for, task ids handed back unstarted
+UNBLOCKED      -
+RETURNED       task ids handed back unstarted (answer to RECALL)
+CANCEL         object id, force, recursive
+KILL_ACTOR     actor id
+ALLOCATE       request id, size in bytes, patient (there is no other way than to wait)
+ABANDON        offset of an extent that was granted and will not be used
+PUNCHED        offsets of a grant's extents to give back, whether that was done
+SPILLED        request id, list of (object id, path)
+RESTORED       object id, offset, size in bytes
+UNPIN          object ids of which this process keeps no mapping any more
+QUERY          request id, question, argument
+=============  ==========================================================================
+
+=============  ==========================================================================
+from it        fields
+=============  ==========================================================================
+TASKS          definitions: list of (template id, ``Definition``), list of ``Assignment``,
+               in place (the receiver is blocked and waits for these very tasks)
+OBJECTS        list of (object id, ``Descriptor``)
+GRANT          request id, offset, warm, extents to give back first: list of (offset, size)
+DENY           request id, census (text)
+SPILL          request id, list of (object id, offset, size in bytes)
+RECLAIM        - (give up every mapping without a live view)
+RECALL         - (hand back every task not yet started)
+INTERRUPT      task id
+FORGET         template ids
+REPLY          request id, answer
+STOP           -
+=============  ==========================================================================
+
+``Spec``        (task id, template id, arguments, dependencies, held, parent task id)
+``Assignment``  (task id, template id, arguments, dependencies: (object id, ``Descriptor``) each,
+                actor id)
+``Result``      (task id, status, outputs, start ns, end ns, cpu ns)
+``Definition``  (kind, name, function ``Descriptor``, references inside, resources, num
+                returns, max retries, method)
+
+Arguments are pickled bytes; ``held`` are references inside them. Outputs are bytes (one
+small value without references inside), or a list of (``Descriptor``, references inside).
+
+A ``Descriptor`` says how to get at a value: ``bytes`` (it is the value), or a tuple that
+begins with ``STORED`` (offset, size), ``SPILLED`` (path, size), ``FAILED`` (pickled error),
+``SYSTEM_ERROR`` (error name, text) or ``ACTOR_ERROR`` (text, pickled error or None).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Message = tuple[Any, ...]
+Descriptor = Any
+Spec = tuple[int, int, bytes, tuple[int, ...], tuple[int, ...], int]
+Assignment = tuple[int, int, bytes, "tuple[tuple[int, Descriptor], ...]", int]
+Result = tuple[int, int, Any, int, int, int]
+Definition = tuple[
+    str, str, Descriptor, tuple[int, ...], tuple[tuple[str, int], ...], int, int, str
+]
+
+(
+    SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
+    RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
+) = range(21)  # fmt: skip
+
+(
+    TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP,
+) = range(32, 43)  # fmt: skip
+
+STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
+    "stored",
+    "spilled",
+    "failed",
+    "system",
+    "actor",
+)
+
+TASK, ACTOR, METHOD = "task", "actor", "method"
+"""The kinds of a ``Definition``."""
+
+OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
+"""The statuses of a ``Result``. The worker, which knows the user's exception types,
+decides whether an error is one of ``retry_exceptions``; the scheduler counts."""

@@ -1,0 +1,58 @@
+"""What a remote function tells a backend about all of its calls.
+
+A call is a template, arguments and an id. Everything that does not change between
+calls (the function, its options) lives in the template, is registered once, and is
+named by an int afterwards: a call then costs five fields on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+RESOURCE_UNITS = 10_000
+"""Resources are counted in ten-thousandths, so that 0.1 + 0.2 CPU is exactly 0.3."""
+
+
+class TaskTemplate:
+    """One remote function (or actor class, or actor method) with one set of options.
+
+    Attributes:
+        function: what is called in the worker; ``None`` for an actor method.
+        name: what people see in errors, timelines and the dashboard.
+        num_returns: how many objects a call makes; 0 makes none.
+        resources: amounts by name (``"CPU"``, ``"GPU"``, custom), in units (1.0 = one CPU).
+        max_retries: how often a call is repeated after its worker died; -1 is for ever.
+        retry_exceptions: exceptions of the function that are repeated as well.
+        method: the method's name if this is an actor method.
+        registration: what the backend knows this template by; ``None`` until its first
+            call, and again after ``function`` may have changed (see ``remote.refresh``).
+    """
+
+    __slots__ = (
+        "__weakref__", "function", "max_retries", "method", "name", "num_returns",
+        "registration", "resources", "retry_exceptions",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | None,
+        *,
+        name: str,
+        num_returns: int = 1,
+        resources: Mapping[str, float] | None = None,
+        max_retries: int = 3,
+        retry_exceptions: bool | tuple[type[BaseException], ...] = False,
+        method: str | None = None,
+    ) -> None:
+        self.function = function
+        self.name = name
+        self.num_returns = num_returns
+        self.resources = {"CPU": 1.0} if resources is None else dict(resources)
+        self.max_retries = max_retries
+        self.retry_exceptions = retry_exceptions
+        self.method = method
+        self.registration: object | None = None
+
+    def __repr__(self) -> str:
+        return f"<TaskTemplate {self.name} num_returns={self.num_returns} {self.resources}>"

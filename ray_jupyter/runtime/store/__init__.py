@@ -1,0 +1,1 @@
+"""The object store: where large values live and how they get there."""

@@ -1,0 +1,229 @@
+"""The one global: which session this process is connected to.
+
+Lives here: ``current`` (the backend, or ``None``), starting and ending it, and forgetting
+it in forked children. Does not: the meaning of ``init``'s keywords (``api``).
+
+Rules
+    * Only this module assigns ``current`` and ``generation``; everyone may read them.
+    * A worker process calls ``attach``; ``start`` and ``shutdown`` are the driver's.
+    * A child forked from a driver has no session: it must not use what its parent owns,
+      and must not release it either.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ray_jupyter.errors import NotInitializedError, StaleRefError
+
+if TYPE_CHECKING:
+    from ray_jupyter.backends.base import Backend
+    from ray_jupyter.config import Config
+    from ray_jupyter.runtime.client.client import Client
+    from ray_jupyter.runtime.protocol.ids import Reference
+
+current: Backend | None = None
+generation = 0
+"""Grows when what a remote function was registered with may be out of date: a new session,
+a new notebook cell. Templates are then registered again at their next call."""
+
+_info: Session | None = None
+_forked = False
+_lock = threading.RLock()
+
+
+class Session:
+    """What ``init`` returns: describes the session, and ends it when used in ``with``."""
+
+    def __init__(self, backend: Backend, config: Config, started_at: float) -> None:
+        self.backend = backend
+        self.config = config
+        self.started_at = started_at
+
+    @property
+    def session_id(self) -> str:
+        """The session's random name, part of every ``ObjectRef``."""
+        return self.backend.session_id
+
+    def disconnect(self) -> None:
+        """End the session if it is still the current one."""
+        if current is self.backend:
+            shutdown()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.disconnect()
+
+    def _facts(self) -> list[tuple[str, str]]:
+        from ray_jupyter.config import format_size
+
+        workers = self.config.num_cpus
+        started = time.strftime("%H:%M:%S", time.localtime(self.started_at))
+        return [
+            ("workers", f"{workers} worker{'s' if workers != 1 else ''}"),
+            ("store", f"store {format_size(self.config.object_store_memory_bytes)}"),
+            ("mode", self.config.mode + ("" if current is self.backend else ", ended")),
+            ("started", started),
+        ]
+
+    def __repr__(self) -> str:
+        facts = dict(self._facts())
+        return f"<ray_jupyter session {facts['workers']} | {facts['store']} | {facts['mode']}>"
+
+    def _repr_html_(self) -> str:
+        facts = dict(self._facts())
+        return (
+            f"<div><b>ray_jupyter</b> session · {facts['workers']} · {facts['store']} · "
+            f"{facts['mode']} · started {facts['started']}</div>"
+        )
+
+
+def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Session:
+    """Start a session, or return the running one when ``arguments`` agree with it.
+
+    Args:
+        arguments: fields of ``Config``; ``None`` values count as not given.
+        ignore_reinit_error: return the running session whatever the arguments.
+
+    Raises:
+        RuntimeError: a session with other arguments is running, or this is a worker.
+        ValueError: an argument is not usable.
+    """
+    global _info
+    from ray_jupyter.config import make_config
+
+    with _lock:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        config = make_config(**given)
+        if current is None:
+            _info = Session(_new_backend(config), config, time.time())
+            attach(_info.backend)
+            return _info
+        if _info is None:
+            raise RuntimeError(
+                "init() was called inside a task or actor, which has the driver's session "
+                "already; call it in the driver only"
+            )
+        for name in () if ignore_reinit_error else given:
+            running, asked = getattr(_info.config, name), getattr(config, name)
+            if running != asked:
+                raise RuntimeError(
+                    f"a session with {name}={running!r} is running, and init() asks for {asked!r}; "
+                    "call shutdown() first, or pass ignore_reinit_error=True to keep it"
+                )
+        return _info
+
+
+def _new_backend(config: Config) -> Backend:
+    if config.mode == "inline":
+        from ray_jupyter.backends.inline import InlineBackend
+
+        return InlineBackend(config)
+    from ray_jupyter.backends.local import LocalBackend
+
+    return LocalBackend(config)
+
+
+def attach(backend: Backend) -> None:
+    """Make ``backend`` the current one: a worker's connection, or what ``start`` made."""
+    global current, _forked
+    current, _forked = backend, False
+    new_generation()
+
+
+def attach_worker(client: Client) -> None:
+    """Make the API work inside tasks; a worker process calls this with its connection."""
+    from ray_jupyter.backends.local import LocalBackend
+
+    attach(LocalBackend.of_worker(client))
+
+
+def require() -> Backend:
+    """Return the current backend; start a default session when there is none.
+
+    Raises:
+        NotInitializedError: this process was forked from a driver.
+    """
+    backend = current
+    if backend is not None:
+        return backend
+    if _forked:
+        raise NotInitializedError(
+            "this process was forked from one with a ray_jupyter session, which stays the "
+            "parent's; call init() here to start another"
+        )
+    return start({}).backend
+
+
+def connected() -> Backend:
+    """Return the current backend.
+
+    Raises:
+        NotInitializedError: there is none.
+    """
+    if current is None:
+        raise NotInitializedError("no session is running; call init() first")
+    return current
+
+
+def owner_of(ref: Reference) -> Backend:
+    """Return the current backend if it is the one ``ref`` belongs to.
+
+    Raises:
+        StaleRefError: the reference is of a session that has ended, or of another process.
+    """
+    backend = current
+    if backend is not None and backend.session_id == ref.session_id:
+        return backend
+    if _forked:
+        raise StaleRefError(
+            f"{ref!r} belongs to the session of the process that this one was forked from; "
+            "get its value there and pass the value"
+        )
+    raise StaleRefError(
+        f"{ref!r} belongs to a session that has ended, and its objects ended with it; "
+        "run the code that made it again"
+    )
+
+
+def new_generation() -> None:
+    """Have every remote function registered again at its next call (it may have changed)."""
+    global generation
+    generation += 1
+
+
+def shutdown() -> None:
+    """End the session; nothing happens if there is none.
+
+    Raises:
+        RuntimeError: called inside a task, whose session is the driver's.
+    """
+    global current, _info
+    with _lock:
+        if current is not None and _info is None:
+            raise RuntimeError("shutdown() inside a task or actor: only the driver ends a session")
+        backend, current, _info = current, None, None
+        if backend is not None:
+            backend.shutdown()
+
+
+def _end_at_exit() -> None:
+    if _info is not None:
+        shutdown()
+
+
+def _forget_in_child() -> None:
+    global current, _info, _forked, _lock
+    _forked = _forked or current is not None
+    current, _info, _lock = None, None, threading.RLock()
+
+
+atexit.register(_end_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

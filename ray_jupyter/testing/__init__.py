@@ -1,0 +1,1 @@
+"""Public aids for tests: the backend suite, models, leak checks. Nothing imports this."""

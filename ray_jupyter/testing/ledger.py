@@ -1,0 +1,52 @@
+"""What was submitted in a simulation, by id: so fakes need no pickles, and order is judged."""
+
+from __future__ import annotations
+
+from random import Random
+
+from ray_jupyter.runtime.protocol.messages import ACTOR, TASK, Definition
+from ray_jupyter.testing.processes import FakeProcess
+from ray_jupyter.testing.programs import Plan
+
+
+def definition_of(
+    plan: Plan, kind: str = TASK, closure: tuple[int, ...] = (), name: str = "plan"
+) -> Definition:
+    """Return the template of a plan's calls; ``closure`` are references in its function."""
+    returns = 1 if kind == ACTOR else plan.num_returns
+    shape = (("slot", 10_000),) if kind == ACTOR else plan.shape
+    return (kind, name, b"", closure, shape, returns, plan.max_retries, "")
+
+
+class Ledger:
+    """Everything that any process has submitted."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.plans: list[Plan] = []
+        self.definitions: dict[int, Definition] = {}
+        self.shapes: dict[int, object] = {}
+        self.actors: set[int] = set()
+        self.submitted = 0
+        self._calls: dict[tuple[int, int], int] = {}
+
+    def submit(
+        self, process: FakeProcess, plan: Plan, kind: str, deps: tuple[int, ...],
+        held: tuple[int, ...], inner: tuple[int, ...], count: int,
+    ) -> int:  # fmt: skip
+        """Submit a plan on behalf of a process; return the task's id."""
+        self.plans.append(plan)
+        self.submitted += 1
+        closure = inner[:1] if self.random.random() < 0.2 else ()
+        definition = definition_of(plan, kind, closure)
+        frame = process.stack[-1]
+        args = (len(self.plans) - 1, inner, frame.serial, count)
+        task = process.submit(definition, args, deps, held)
+        self.shapes[task] = plan.shape
+        return task
+
+    def note_call(self, actor: int, caller: int, count: int) -> None:
+        """A method runs: the calls of one caller must come in order."""
+        before = self._calls.get((actor, caller), 0)
+        assert count > before, f"call {count} of {caller} came after {before}"
+        self._calls[actor, caller] = count

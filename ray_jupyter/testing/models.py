@@ -1,0 +1,248 @@
+"""Slow and obvious models of the scheduler core, its references and its allocator.
+
+They keep what was done and derive everything else from scratch, by fixpoints and sets of
+pages. The stateful tests do the same to the real thing and to the model, and compare.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+PAGE_BYTES = 4096
+
+
+@dataclass
+class ModelTask:
+    """A task, from its submission on. ``worker`` is where it is, if anywhere."""
+
+    deps: tuple[int, ...]
+    held: tuple[int, ...]
+    parent: int
+    results: tuple[int, ...]
+    retries_left: int
+    worker: int | None = None
+    cancelled: bool = False
+    dooms_children: bool = False
+    ended: bool = False
+
+
+@dataclass
+class ModelObject:
+    """An object, from the day it is named on. ``value``: ``"ok"``, an error, or not there."""
+
+    value: str | None = None
+    contained: tuple[int, ...] = ()
+    producer: int | None = None
+
+
+@dataclass
+class CoreModel:
+    """What must be true of tasks and objects after what has happened."""
+
+    tasks: dict[int, ModelTask] = field(default_factory=dict)
+    objects: dict[int, ModelObject] = field(default_factory=dict)
+    held: dict[int, set[int]] = field(default_factory=dict)
+    """By process."""
+
+    # What happens
+
+    def submit(
+        self, client: int, task: int, deps: tuple[int, ...], held: tuple[int, ...],
+        parent: int, num_returns: int, retries: int,
+    ) -> None:  # fmt: skip
+        """A process submits a task; it has references to the results."""
+        results = tuple(range(task, task + num_returns))
+        self.tasks[task] = ModelTask(deps, held, parent, results, retries)
+        for object_id in results:
+            self.objects[object_id] = ModelObject(producer=task)
+            self.held[client].add(object_id)
+        self._spread_errors()
+        above = self.tasks.get(parent)
+        if above is not None and above.dooms_children and not above.ended:
+            self.tasks[task].dooms_children = True
+            self.cancel(task)
+
+    def put(self, client: int, object_id: int, contained: tuple[int, ...]) -> None:
+        """A process puts a value."""
+        self.objects[object_id] = ModelObject("ok", contained)
+        self.held[client].add(object_id)
+
+    def assign(self, task_id: int, worker: int) -> None:
+        """The scheduler sends a task to a worker: it must be ready, and nowhere else."""
+        task = self.tasks[task_id]
+        assert not task.ended, f"task {task_id} has ended and is sent to {worker}"
+        assert task.worker is None, f"task {task_id} is with {task.worker} and sent to {worker}"
+        assert task_id in self.ready(), f"task {task_id} is sent before its dependencies are there"
+        task.worker = worker
+
+    def give_back(self, task_id: int) -> None:
+        """A worker hands a task back."""
+        self.tasks[task_id].worker = None
+        if self.tasks[task_id].cancelled:
+            self.fail(task_id, "cancelled")
+
+    def succeed(self, task_id: int, contained: tuple[int, ...]) -> None:
+        """A task ends well; ``contained`` are references in its first result."""
+        task = self.tasks[task_id]
+        self._end(task)
+        for index, object_id in enumerate(task.results):
+            self.objects[object_id].value = "ok"
+            self.objects[object_id].contained = contained if index == 0 else ()
+        self._spread_errors()
+
+    def fail(self, task_id: int, error: str) -> None:
+        """A task ends badly, and so does what needs it."""
+        self._end(self.tasks[task_id])
+        for object_id in self.tasks[task_id].results:
+            self.objects[object_id].value = error
+        self._spread_errors()
+
+    def retry_or_fail(self, task_id: int, error: str) -> None:
+        """An attempt is lost."""
+        task = self.tasks[task_id]
+        task.worker = None
+        if task.cancelled:
+            self.fail(task_id, "cancelled" if error == "crashed" else error)
+        elif task.retries_left:
+            task.retries_left -= 1
+        else:
+            self.fail(task_id, error)
+
+    def cancel(self, task_id: int) -> None:
+        """Somebody cancels a task: one that no worker has ends at once."""
+        task = self.tasks[task_id]
+        if not task.ended and task.worker is None:
+            self.fail(task_id, "cancelled")
+        elif not task.ended:
+            task.cancelled = True
+
+    def _end(self, task: ModelTask) -> None:
+        task.ended, task.worker = True, None
+
+    def _spread_errors(self) -> None:
+        for task_id, task in self.tasks.items():
+            values = [self.objects[i].value for i in task.deps]
+            errors = [value for value in values if value not in (None, "ok")]
+            if not task.ended and None not in values and errors:
+                self.fail(task_id, errors[0] or "")
+
+    # What must hold
+
+    def live(self) -> set[int]:
+        """Return the tasks that have not ended."""
+        return {task_id for task_id, task in self.tasks.items() if not task.ended}
+
+    def ready(self) -> set[int]:
+        """Return the tasks that could run: they have all they need, and no worker."""
+        return {
+            task_id
+            for task_id in self.live()
+            if self.tasks[task_id].worker is None
+            and all(self.objects[i].value == "ok" for i in self.tasks[task_id].deps)
+        }
+
+    def family(self, task_id: int) -> list[int]:
+        """Return the live descendants of a task, it first."""
+        members = [task_id]
+        for member in members:
+            members += [i for i in self.live() if self.tasks[i].parent == member]
+        return members
+
+    def existing(self) -> set[int]:
+        """Return the objects that must exist: all that somebody can still reach."""
+        live = [self.tasks[task_id] for task_id in self.live()]
+        roots = [i for held in self.held.values() for i in held]
+        roots += [i for task in live for i in (*task.deps, *task.held, *task.results)]
+        return self._reachable(roots)
+
+    def containable(self, task_id: int) -> set[int]:
+        """Return what a task's result may contain. References in circles are never freed."""
+        age = {object_id: age for age, object_id in enumerate(self.objects)}
+        results = set(self.tasks[task_id].results)
+        youngest = min((age[i] for i in results), default=0)
+        return {
+            object_id
+            for object_id, record in self.objects.items()
+            if (record.value is not None or age[object_id] < youngest)
+            and not self._reachable([object_id]) & results
+        }
+
+    def _reachable(self, roots: list[int]) -> set[int]:
+        found: set[int] = set()
+        while roots:
+            object_id = roots.pop()
+            if object_id not in found:
+                found.add(object_id)
+                roots += self.objects[object_id].contained
+        return found
+
+
+class StoreModel:
+    """Objects in memory: who holds them, who looks at them, what must still be there."""
+
+    def __init__(self) -> None:
+        self.contained: dict[int, tuple[int, ...]] = {}
+        self.held: dict[int, set[int]] = {}
+        self.looks: dict[int, Counter[int]] = {}
+
+    def existing(self) -> set[int]:
+        """Return the objects that somebody can reach."""
+        found: set[int] = set()
+        todo = [i for held in self.held.values() for i in held]
+        while todo:
+            object_id = todo.pop()
+            if object_id not in found:
+                found.add(object_id)
+                todo += self.contained[object_id]
+        return found
+
+    def in_memory(self) -> set[int]:
+        """Return the objects whose bytes must be there."""
+        seen = {i for looks in self.looks.values() for i, count in looks.items() if count}
+        return self.existing() | seen
+
+
+class PageModel:
+    """An allocator: the set of pages that are taken, and who took them."""
+
+    def __init__(self, address_bytes: int) -> None:
+        self.pages = set(range(address_bytes // PAGE_BYTES))
+        self.free_pages = set(self.pages)
+        self.warm_pages: set[int] = set()
+        self.taken: dict[int, set[int]] = {}
+
+    def pages_of(self, offset: int, size_bytes: int) -> set[int]:
+        """Return the pages of an extent."""
+        first = offset // PAGE_BYTES
+        return set(range(first, first + max(1, -(-size_bytes // PAGE_BYTES))))
+
+    def allocate(self, offset: int, size_bytes: int) -> None:
+        """The allocator gave out an extent: it must have been free."""
+        pages = self.pages_of(offset, size_bytes)
+        assert pages <= self.free_pages, f"pages {pages - self.free_pages} are taken"
+        self.free_pages -= pages
+        self.warm_pages -= pages
+        self.taken[offset] = pages
+
+    def free(self, offset: int, *, touched: bool) -> None:
+        """An extent comes back."""
+        pages = self.taken.pop(offset)
+        self.free_pages |= pages
+        if touched:
+            self.warm_pages |= pages
+
+    def longest_run(self) -> int:
+        """Return how many bytes of one kind are free in one piece."""
+        longest = run = 0
+        for page in sorted(self.pages):
+            if page not in self.free_pages:
+                run = 0
+            elif page - 1 in self.free_pages and (
+                (page in self.warm_pages) == (page - 1 in self.warm_pages)
+            ):
+                run += 1
+            else:
+                run = 1
+            longest = max(longest, run)
+        return longest * PAGE_BYTES

@@ -1,0 +1,190 @@
+"""Abstract tasks for the simulation: what they do, and what must come out.
+
+A ``Plan`` is a small program: submit children, wait for them, put values, end. It is
+deterministic, so ``evaluate`` knows its result without any scheduler. Numbers inside steps
+are places in the list of references that the task has (modulo its length), so every plan
+makes sense whatever it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeAlias
+
+SHAPES = (
+    (("CPU", 10_000),),
+    (("CPU", 10_000),),
+    (("CPU", 10_000),),
+    (("CPU", 5_000),),
+    (("CPU", 20_000),),
+    (),
+)
+"""Resources of tasks; the simulated machine has two CPUs."""
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """Submit a task; its first result is appended to the references."""
+
+    plan: Plan
+    deps: tuple[int, ...] = ()
+    held: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call a method of the first actor among the references, if there is one."""
+
+    plan: Plan
+    deps: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Get:
+    """Wait for values and add them up; references inside them are appended."""
+
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Peek:
+    """Wait for values, for a short time only."""
+
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Put:
+    """Put a value; the reference is appended."""
+
+    number: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Compute for a while."""
+
+
+Step: TypeAlias = "Spawn | Call | Get | Peek | Put | Pause"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One task. ``size_bytes`` 0 means that its results are small and travel inline."""
+
+    number: int
+    steps: tuple[Step, ...] = ()
+    num_returns: int = 1
+    size_bytes: int = 0
+    returned: tuple[int, ...] = ()
+    fails: str = ""
+    """"" or ``"error"`` or ``"retryable"``."""
+    max_retries: int = 3
+    shape: tuple[tuple[str, int], ...] = SHAPES[0]
+    method: bool = False
+    """A call of an actor. It gets no references: it could wait for its own caller."""
+
+
+@dataclass
+class Outcome:
+    """What a reference stands for: a number and references inside, an error, or an actor."""
+
+    number: int = 0
+    inner: list[Outcome] = field(default_factory=list)
+    failed: bool = False
+    actor: bool = False
+
+
+def evaluate(plan: Plan, deps: list[Outcome], refs: list[Outcome]) -> list[Outcome]:
+    """Return the outcomes of a task's results (of its first one if it has none)."""
+    count = max(1, plan.num_returns)
+    if any(dep.failed for dep in deps):
+        return [Outcome(failed=True)] * count
+    number = plan.number + sum(dep.number for dep in deps)
+    refs = [] if plan.method else [*refs, *(ref for dep in deps for ref in dep.inner)]
+    failed = False
+    for step in plan.steps:
+        if isinstance(step, Spawn):
+            held = choose(refs, step.held)
+            refs += evaluate(step.plan, values(refs, step.deps), held)[: step.plan.num_returns][:1]
+        elif isinstance(step, Call) and any(ref.actor for ref in refs):
+            actor = next(ref for ref in refs if ref.actor)
+            results = evaluate(step.plan, [actor, *values(refs, step.deps)], [])
+            refs += results[: step.plan.num_returns][:1]
+        elif isinstance(step, Put):
+            refs.append(Outcome(step.number))
+        elif isinstance(step, Get):
+            got = values(refs, step.places)
+            failed = any(ref.failed for ref in got)
+            if failed:
+                break
+            number += sum(ref.number for ref in got)
+            refs += [inner for ref in got for inner in ref.inner]
+    if failed or plan.fails:
+        return [Outcome(failed=True)] * count
+    inner = values(refs, plan.returned)
+    return [Outcome(number + i, inner if i == 0 else []) for i in range(count)]
+
+
+def choose(refs: list[Outcome], places: tuple[int, ...]) -> list[Outcome]:
+    """Return the references at ``places``."""
+    return [refs[place % len(refs)] for place in places] if refs else []
+
+
+def values(refs: list[Outcome], places: tuple[int, ...]) -> list[Outcome]:
+    """Return those at ``places`` that stand for values; a handle of an actor does not."""
+    return [ref for ref in choose(refs, places) if not ref.actor]
+
+
+def random_plan(
+    random: Random, depth: int, *, retries: int | None = None, method: bool = False
+) -> Plan:
+    """Return a plan whose tasks nest at most ``depth`` deep.
+
+    Args:
+        random: where the choices come from.
+        depth: levels of tasks below this one.
+        retries: ``max_retries`` of every task; chosen for each if ``None``.
+        method: a call of an actor: no resources of its own, never repeated.
+    """
+    steps: list[Step] = []
+    for _ in range(random.choice((0, 0, 1, 2, 3, 5)) if depth else random.choice((0, 0, 1))):
+        steps.append(_random_step(random, depth, retries))
+    return Plan(
+        number=random.randrange(1000),
+        steps=tuple(steps),
+        num_returns=random.choice((1, 1, 1, 1, 2, 3, 0)),
+        size_bytes=random.choice((0, 0, 0, 5_000, 40_000)),
+        returned=places(random) if random.random() < 0.3 else (),
+        fails=random.choice(("error", "error" if retries == -1 else "retryable"))
+        if random.random() < 0.06
+        else "",
+        max_retries=0 if method else random.choice((0, 1, 3)) if retries is None else retries,
+        shape=() if method else random.choice(SHAPES),
+        method=method,
+    )
+
+
+def places(random: Random) -> tuple[int, ...]:
+    """Return a few places."""
+    return tuple(random.randrange(8) for _ in range(random.choice((1, 1, 2, 3))))
+
+
+def _random_step(random: Random, depth: int, retries: int | None) -> Step:
+    kind = random.random()
+    if depth and kind < 0.45:
+        plan = random_plan(random, depth - 1, retries=retries)
+        few = places(random) if random.random() < 0.4 else ()
+        return Spawn(plan, deps=few, held=places(random) if random.random() < 0.4 else ())
+    if depth and kind < 0.55:
+        plan = random_plan(random, depth - 1, retries=retries, method=True)
+        return Call(plan, deps=places(random) if random.random() < 0.4 else ())
+    if kind < 0.8:
+        return Get(places(random))
+    if kind < 0.85:
+        return Peek(places(random))
+    if kind < 0.92:
+        return Put(random.randrange(1000), random.choice((0, 0, 5_000, 40_000)))
+    return Pause()

@@ -1,0 +1,177 @@
+"""What the simulated driver does: submit, put, wait, cancel, kill, compare, let go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.protocol.messages import ACTOR, METHOD, TASK
+from ray_jupyter.testing.processes import TaskFailedError, Work
+from ray_jupyter.testing.programs import (
+    Get,
+    Outcome,
+    Pause,
+    Plan,
+    Spawn,
+    Step,
+    evaluate,
+    places,
+    random_plan,
+)
+
+if TYPE_CHECKING:
+    from ray_jupyter.testing.simulation import World
+
+Known = list[tuple[int, Outcome]]
+"""References of the driver, and what must come out of them."""
+
+CAUSES = {
+    "WorkerCrashedError": ("crash",),
+    "ActorDiedError": ("actor crash", "kill", "cancel", "crash"),
+    "TaskCancelledError": ("cancel",),
+    "ObjectStoreFullError": ("denied",),
+}
+"""Which accident permits which error."""
+
+
+def scenario(world: World) -> Work:
+    """Return the driver's computation."""
+    yield ("pause",)
+    driver, random = world.driver, world.random
+    refs: Known = []
+    for _ in range(random.randrange(1, 40)):
+        kind = random.random()
+        if kind < 0.5:
+            _submit(world, refs)
+        elif kind < 0.6:
+            _burst(world, refs)
+        elif kind < 0.75 and world.kind != "crashes":
+            _actor(world, refs)
+        elif kind < 0.85:
+            number = random.randrange(1000)
+            size_bytes = random.choice((0, 5_000, 60_000))
+            try:
+                refs.append(((yield from driver.put(number, size_bytes)), Outcome(number)))
+            except TaskFailedError as failure:
+                _explain(world, failure, failed=False)
+        elif kind < (0.9 if world.kind == "chaos" else 1) and refs:
+            yield from _compare(world, *random.choice(refs))
+        elif refs:
+            _disturb(world, refs)
+        if refs and random.random() < 0.15:
+            driver.drop(refs.pop(random.randrange(len(refs)))[0])
+        if random.random() < 0.3:
+            yield ("pause",)
+    for object_id, outcome in refs:
+        yield from _compare(world, object_id, outcome)
+    for object_id, _ in refs:
+        driver.drop(object_id)
+    driver.undefine()
+    yield from _settle(world)
+
+
+def _submit(world: World, refs: Known) -> None:
+    random = world.random
+    retries = -1 if world.kind == "crashes" else None
+    plan = random_plan(random, random.choice((0, 1, 1, 2, 3)), retries=retries)
+    deps = _choose(world, refs, 0.4)
+    deps = [ref for ref in deps if not ref[1].actor]
+    held = _choose(world, refs, 0.4)
+    outcomes = evaluate(plan, [o for _, o in deps], [o for _, o in held])
+    dep_ids, held_ids = tuple(i for i, _ in deps), tuple(i for i, _ in held)
+    task = world.submit(world.driver, plan, TASK, dep_ids, held_ids, held_ids, 0)
+    refs += zip(range(task, task + plan.num_returns), outcomes, strict=False)
+
+
+def _burst(world: World, refs: Known) -> None:
+    """Submit many calls of one function: workers get some of them ahead of time."""
+    random = world.random
+    for _ in range(random.randrange(3, 30)):
+        steps: tuple[Step, ...] = (Pause(),) if random.random() < 0.2 else ()
+        if random.random() < 0.2:
+            steps += (Spawn(Plan(1)), Get((-1,)))
+        if random.random() < 0.2:
+            steps += (Get((0,)),)
+        held = _choose(world, refs, 0.2)[:1]
+        plan = Plan(random.randrange(1000), steps, max_retries=-1)
+        outcome = evaluate(plan, [], [o for _, o in held])[0]
+        ids = tuple(i for i, _ in held)
+        refs.append((world.submit(world.driver, plan, TASK, (), ids, ids, 0), outcome))
+
+
+def _choose(world: World, refs: Known, probability: float) -> Known:
+    if not refs or world.random.random() > probability:
+        return []
+    return [refs[place % len(refs)] for place in places(world.random)]
+
+
+def _actor(world: World, refs: Known) -> None:
+    """Create an actor, or call one."""
+    random = world.random
+    actors = [ref for ref in refs if ref[1].actor]
+    plan = random_plan(random, random.choice((0, 1)), method=bool(actors))
+    if not actors:
+        actor = world.submit(world.driver, plan, ACTOR, (), (), (), 0)
+        world.actors.add(actor)
+        refs.append((actor, Outcome(actor=True, failed=evaluate(plan, [], [])[0].failed)))
+        return
+    for _ in range(random.choice((1, 3))):
+        actor, outcome = random.choice(actors)
+        deps = [ref for ref in _choose(world, refs, 0.3) if not ref[1].actor]
+        results = evaluate(plan, [outcome, *(o for _, o in deps)], [])
+        frame = world.driver.stack[-1]
+        frame.calls += 1
+        ids = tuple(i for i, _ in deps)
+        task = world.submit(world.driver, plan, METHOD, ids, (actor,), (), frame.calls)
+        refs += zip(range(task, task + plan.num_returns), results, strict=False)
+
+
+def _disturb(world: World, refs: Known) -> None:
+    """Cancel a task, or kill an actor."""
+    random = world.random
+    object_id, outcome = random.choice(refs)
+    world.happened["cancel"] += 1
+    if outcome.actor and random.random() < 0.7:
+        world.driver.post(e.KillActorRequested(0, object_id))
+    else:
+        force, recursive = random.random() < 0.3, random.random() < 0.5
+        world.driver.post(e.CancelRequested(0, object_id, force, recursive))
+
+
+def _compare(world: World, object_id: int, outcome: Outcome, depth: int = 3) -> Work:
+    """Wait for an object; it must be what the oracle says, or excused by an accident."""
+    driver = world.driver
+    try:
+        number, inner = yield from driver.get(object_id)
+    except TaskFailedError as failure:
+        _explain(world, failure, failed=outcome.failed)
+        return
+    if outcome.actor:
+        return
+    assert not outcome.failed, f"{object_id} is {number}, and its task had to fail"
+    assert number == outcome.number, f"{object_id} is {number}, not {outcome.number}"
+    assert len(inner) == len(outcome.inner), f"{object_id} has {inner} inside"
+    for child in inner:
+        driver.hold(child)
+    for child, expected in zip(inner, outcome.inner, strict=True):
+        if depth:
+            yield from _compare(world, child, expected, depth - 1)
+        driver.drop(child)
+
+
+def _explain(world: World, failure: TaskFailedError, *, failed: bool) -> None:
+    if failure.root == "user":
+        assert failed, "a task failed by itself that had to succeed"
+        return
+    causes = CAUSES.get(failure.root, ())
+    assert any(world.happened[cause] for cause in causes), f"{failure.root} without a cause"
+    if world.exact:
+        assert failure.root == "ObjectStoreFullError" or failed, f"{failure.root} is not allowed"
+
+
+def _settle(world: World) -> Work:
+    """Wait until all tasks have ended; then every process lets go of what it caches."""
+    yield ("quiet",)
+    for process in world.processes.values():
+        process.undefine()
+        process.reclaim()

@@ -1,0 +1,83 @@
+"""What every test runs under: a printed seed, hypothesis profiles, a guard against leaks."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ray_jupyter.testing import leaks
+
+GUARDED = ("integration", "faults", "notebooks")
+SEED = int(os.environ.get("RJ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+
+# No deadlines: a slow machine is not a bug. A failure prints the blob that replays it.
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=False)
+settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=20)
+settings.register_profile(
+    "long",
+    parent=settings.get_profile("ci"),
+    max_examples=2_000,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("RJ_HYPOTHESIS", "ci"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give hypothesis the printed seed, unless the command line names another one."""
+    if config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(SEED)
+
+
+def pytest_report_header() -> str:
+    return f"seed: {SEED} (replay: RJ_SEED={SEED} make test)"
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of this run, printed in the header."""
+    return SEED
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the printed seed, whatever ran before it."""
+    random.seed(SEED)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sessions of another test run beside this one must not look like leaks of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+        patch.setattr("tempfile.tempdir", None)  # what it remembers; it looks again
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def module_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from _guard(request)
+
+
+@pytest.fixture(autouse=True)
+def each_test_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from _guard(request)
+
+
+def _guard(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compare what is held before and after, where processes are started.
+
+    A session that runs already belongs to a wider fixture and may start workers at any
+    time; the guard of that fixture's scope judges it.
+    """
+    parts = Path(request.path).relative_to(Path(__file__).parent).parts
+    allowed = request.node.get_closest_marker("leaks_allowed")
+    before = leaks.snapshot() if parts[0] in GUARDED and not allowed else None
+    yield
+    if before is not None and not before.processes:
+        leaks.assert_no_leaks(before, deadline_s=10.0)

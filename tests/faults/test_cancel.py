@@ -1,0 +1,173 @@
+"""Cancelling: queued, running, blocked, by force, with children; others are not touched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ray_jupyter as ray
+from ray_jupyter.testing.faults import attempt, session_pids
+from ray_jupyter.testing.suite.base import echo, eventually, wait_for_file
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+@ray.remote
+def sleeps(started: Path) -> None:
+    attempt(started)
+    time.sleep(1000)
+
+
+@ray.remote
+def loops(started: Path) -> None:
+    attempt(started)
+    while True:
+        pass
+
+
+@ray.remote
+def waits(started: Path) -> None:
+    attempt(started)
+    threading.Event().wait()
+
+
+@ray.remote
+def gets(started: Path) -> Any:
+    child = sleeps.remote(started)
+    return ray.get(child)
+
+
+@ray.remote
+def cleans_up(started: Path) -> None:
+    attempt(started)
+    try:
+        while True:
+            time.sleep(0.001)
+    finally:
+        started.with_name("cleaned").touch()
+
+
+@ray.remote
+def stubborn(started: Path) -> None:
+    attempt(started)
+    while True:
+        try:
+            while True:
+                time.sleep(0.001)
+        except BaseException:
+            attempt(started.with_name("refused"))
+
+
+def assert_cancelled(*refs: ray.ObjectRef[Any]) -> None:
+    for ref in refs:
+        with pytest.raises(ray.TaskCancelledError):
+            ray.get(ref, timeout=20)
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["interrupt", "force"])
+@pytest.mark.parametrize("task", [sleeps, loops, waits, gets, cleans_up], ids=repr)
+def test_running(tmp_path: Path, task: Any, force: bool) -> None:
+    ref = task.remote(tmp_path / "started")
+    eventually((tmp_path / "started").exists)
+    ray.cancel(ref, force=force)
+    assert_cancelled(ref)
+    assert (tmp_path / "started").stat().st_size == 1, "a cancelled task was retried"
+    if task is cleans_up:
+        assert (tmp_path / "cleaned").exists() != force
+
+
+def test_an_interrupt_spares_the_worker(tmp_path: Path) -> None:
+    ray.get([echo.remote(i) for i in range(4)], timeout=20)
+    ref = loops.remote(tmp_path / "started")
+    eventually((tmp_path / "started").exists)
+    workers = session_pids().workers
+    ray.cancel(ref)
+    assert_cancelled(ref)
+    assert set(workers) <= set(session_pids().workers)
+
+
+def test_what_refuses_an_interrupt_is_ended_by_force(tmp_path: Path) -> None:
+    ref = stubborn.remote(tmp_path / "started")
+    eventually((tmp_path / "started").exists)
+    ray.cancel(ref)
+    eventually((tmp_path / "refused").exists)
+    assert ray.wait([ref], timeout=0.02) == ([], [ref])
+    ray.cancel(ref, force=True)
+    assert_cancelled(ref)
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["interrupt", "force"])
+def test_queued_behind_others(tmp_path: Path, force: bool) -> None:
+    ray.get([echo.remote(i) for i in range(50)], timeout=20)  # short: they are sent ahead
+    blockers = [wait_for_file.remote(tmp_path / "go") for _ in range(2)]
+    queued = [echo.remote(i) for i in range(40)]
+    for ref in queued[::2]:
+        ray.cancel(ref, force=force)
+    (tmp_path / "go").touch()
+    assert ray.get(blockers, timeout=20) == [None, None]
+    assert_cancelled(*queued[::2])
+    assert ray.get(queued[1::2], timeout=20) == list(range(1, 40, 2))
+
+
+def test_waiting_for_its_argument(tmp_path: Path) -> None:
+    gate = wait_for_file.remote(tmp_path / "go", "there")
+    queued = echo.remote(gate)
+    ray.cancel(queued)
+    assert_cancelled(queued, echo.remote(queued))
+    (tmp_path / "go").touch()
+    assert ray.get(gate, timeout=20) == "there"
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["interrupt", "force"])
+def test_children_are_cancelled(tmp_path: Path, force: bool) -> None:
+    @ray.remote
+    def parent(folder: Path, depth: int) -> Any:
+        if not depth:
+            attempt(folder / "leaf")
+            while True:
+                time.sleep(0.001)
+        refs = [parent.remote(folder, depth - 1)]
+        (folder / f"children-{depth}").write_bytes(ray.get(ray.put(b"x")))
+        return ray.get(refs)
+
+    ref = parent.remote(tmp_path, 3)
+    eventually((tmp_path / "leaf").exists)
+    ray.cancel(ref, force=force, recursive=True)
+    assert_cancelled(ref)
+
+
+def test_children_may_live_on(tmp_path: Path) -> None:
+    @ray.remote
+    def parent(folder: Path) -> Any:
+        return ray.get(wait_for_file.remote(folder / "go", write.remote(folder / "note")))
+
+    @ray.remote
+    def write(path: Path) -> None:
+        path.touch()
+
+    ref = parent.remote(tmp_path)
+    eventually((tmp_path / "note").exists)
+    ray.cancel(ref, recursive=False)
+    assert_cancelled(ref)
+    (tmp_path / "go").touch()
+
+
+def test_many_times_at_any_moment(tmp_path: Path) -> None:
+    @ray.remote
+    def short(i: int) -> int:
+        return sum(range(2_000)) * 0 + i
+
+    for round_ in range(10):
+        refs = [short.remote(i) for i in range(100)]
+        ray.wait(refs, num_returns=1 + 9 * round_, timeout=20)
+        for ref in refs[::3]:
+            ray.cancel(ref)
+        for i, ref in enumerate(refs):
+            try:
+                assert ray.get(ref, timeout=20) == i
+            except ray.TaskCancelledError:
+                assert i % 3 == 0, "a task was interrupted that nobody cancelled"

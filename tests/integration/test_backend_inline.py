@@ -1,0 +1,17 @@
+"""The inline backend against the suite."""
+
+from __future__ import annotations
+
+from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+
+ARGUMENTS = {"mode": "inline", "num_cpus": 2, "resources": {"disk": 2}}
+
+
+class TestInline(BackendTests):
+    arguments = ARGUMENTS
+    runs_in_background = False
+    runs_in_processes = False
+
+
+class TestInlineSessions(BackendSessionTests):
+    arguments = ARGUMENTS

@@ -1,0 +1,35 @@
+"""The how-to's cells run in order, and print what the page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "notebook.md"
+BLOCK = re.compile(r"```python\n(?P<cell>.*?)\n```(?:\n```text\n(?P<text>.*?)\n```)?", re.DOTALL)
+
+
+def matches(expected: str, found: str) -> bool:
+    pattern = ".*".join(map(re.escape, expected.split("…")))
+    return re.fullmatch(pattern, found.strip(), re.DOTALL) is not None
+
+
+def test_every_example(start_kernel: Any) -> None:
+    kernel = start_kernel()
+    blocks = list(BLOCK.finditer(PAGE.read_text(encoding="utf-8")))
+    assert len(blocks) > 10
+    for block in blocks:
+        expected = block["text"] or ""
+        if expected.startswith("UsageError"):
+            reply = kernel.fails(block["cell"])
+            found = reply.text + reply.error[1]
+        else:
+            found = kernel.run(block["cell"])
+        assert matches(expected, found), f"expected {expected!r}, got {found!r}"
+
+
+def test_a_difference_is_seen() -> None:
+    assert matches("in … s", "in 0.2 s\n")
+    assert not matches("42", "41")
+    assert not matches("", "unexpected")

@@ -1,0 +1,98 @@
+"""The magics in a real kernel: what a front end sees, cell by cell."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(params=["--inline", "-n 2"])
+def started(request: pytest.FixtureRequest, kernel: Any) -> Any:
+    """A kernel with a session: tasks in the kernel, or in workers."""
+    kernel.run(f"%ray_start {request.param}")
+    return kernel
+
+
+def test_start_twice_is_harmless(started: Any) -> None:
+    assert started.run("%ray_start").startswith("already running")
+
+
+def test_remote_functions_use_globals_and_imports_of_the_notebook(started: Any) -> None:
+    started.run("import math\nfrom collections import Counter as C\nscale = 10")
+    started.run("def helper(x): return math.floor(x) * scale")
+    started.run("%%remote\ndef f(x): return helper(x) + C('aab')['a']")
+    assert started.run("ray.get(f.remote(1.5))") == "12"
+
+
+def test_edits_in_later_cells_reach_the_next_call(started: Any) -> None:
+    started.run("scale = 10\ndef helper(x): return x * scale")
+    started.run("%%remote\ndef f(x): return helper(x)")
+    assert started.run("ray.get(f.remote(1))") == "10"
+    started.run("scale = 100")
+    assert started.run("ray.get(f.remote(1))") == "100"
+    started.run("def helper(x): return x + scale")
+    assert started.run("ray.get(f.remote(1))") == "101"
+    started.run("%%remote\ndef f(x): return 'new'")
+    assert started.run("ray.get(f.remote(1))") == "'new'"
+
+
+def test_an_actor_keeps_its_state_between_cells(started: Any) -> None:
+    started.run(
+        "%%remote\nclass Counter:\n    n = 0\n    def add(self):\n        self.n += 1\n        return self.n"
+    )
+    started.run("c = Counter.remote()\nc.add.remote()")
+    assert started.run("ray.get(c.add.remote())") == "2"
+
+
+def test_errors_fail_the_cell_with_the_lines_of_the_user(started: Any) -> None:
+    reply = started.fails("%%remote --num-cpus 1\ndef f(x):\n    return 1 / x\n\nf(0)")
+    name, message, shown = reply.error
+    assert (name, message) == ("ZeroDivisionError", "division by zero")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert re.search(r"Cell In\[\d+\], line 5\b", plain)
+    assert re.search(r"Cell In\[\d+\], line 3, in f", plain)
+    assert "-> 1 # %%remote --num-cpus 1" in plain
+
+
+def test_errors_of_tasks_are_the_users_own(started: Any) -> None:
+    started.run("class Mine(Exception): ...")
+    started.run("%%remote\ndef f():\n    raise Mine('broken')\nref = f.remote()")
+    assert "caught" in started.run(
+        "try:\n    ray.get(ref)\nexcept Mine as error:\n    print('caught', error)"
+    )
+    assert "Mine" in started.fails("ray.get(ref)").error[0]
+
+
+def test_mistakes_fail_the_cell_in_one_line(kernel: Any) -> None:
+    reply = kernel.fails("%%remote --num-cp 1\ndef f(): ...")
+    assert "did you mean '--num-cpus'" in reply.text + reply.error[1]
+    assert "Cell In" not in reply.text + reply.error[2]
+
+
+def test_trailing_value_is_displayed_and_silenced(started: Any) -> None:
+    assert started.run("%%remote\ndef f(): return 7\nf()") == "remote: f\n7"
+    assert started.run("%%remote\ndef f(): return 7\nf();") == "remote: f\n"
+
+
+def test_interrupt_ends_the_wait_and_the_session_still_works(started: Any) -> None:
+    kernel = started
+    kernel.run("%%remote\ndef endless():\n    import threading; threading.Event().wait()")
+    kernel.run("%%remote\ndef one(): return 1")
+    waiting = kernel.send("print('waiting', flush=True)\nray.get(endless.remote())")
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=30)
+        if message["content"].get("text", "").startswith("waiting"):
+            break
+    kernel.manager.interrupt_kernel()
+    reply = kernel.finish(waiting)
+    assert reply.error[0] == "KeyboardInterrupt"
+    assert kernel.run("ray.get(one.remote())") == "1"
+
+
+def test_options_complete(kernel: Any) -> None:
+    line = "%%remote --num-"
+    kernel.client.complete(line, len(line))
+    answer = kernel.client.get_shell_msg(timeout=30)
+    assert "--num-cpus" in answer["content"]["matches"]

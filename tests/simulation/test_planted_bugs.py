@@ -1,0 +1,96 @@
+"""The simulation finds bugs: each of these, planted into the core, fails within a few seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ray_jupyter.runtime.core import actors, memory, placement, recovery, references, state, workers
+from ray_jupyter.testing import simulation
+
+SEEDS = 200
+Patch = pytest.MonkeyPatch
+
+
+def forget_the_tasks_of_a_lost_worker(patch: Patch) -> None:
+    lose = recovery.lose_worker
+
+    def without_tasks(state: Any, out: Any, worker: Any, reason: str, running: int) -> None:
+        worker.inflight = {}
+        lose(state, out, worker, reason, running)
+
+    patch.setattr(recovery, "lose_worker", without_tasks)
+
+
+def charge_nobody_for_a_crash(patch: Patch) -> None:
+    patch.setattr(recovery, "_last_started", lambda tasks, running: len(tasks))
+    patch.setattr(recovery, "_may_retry", lambda task: False)
+
+
+def give_back_resources_twice(patch: Patch) -> None:
+    give_back = placement.give_back
+
+    def twice(state: Any, shape: Any) -> None:
+        give_back(state, shape)
+        give_back(state, shape)
+
+    patch.setattr(placement, "give_back", twice)
+
+
+def free_memory_that_is_looked_at(patch: Patch) -> None:
+    patch.setattr(references, "pin", lambda state, client, record: None)
+    patch.setattr(placement, "pin", lambda state, client, record: None)
+
+
+def keep_what_a_task_held(patch: Patch) -> None:
+    patch.setattr(recovery, "discard", lambda state, out, ids: None)
+
+
+def place_actors_in_the_driver(patch: Patch) -> None:
+    patch.setattr(state, "NOBODY", 0)
+
+
+def feed_an_actor_what_is_not_ready(patch: Patch) -> None:
+    def eager(state: Any, out: Any, actor: Any) -> None:
+        for queue in actor.queues.values():
+            while queue and not queue[0].missing:
+                task = queue.popleft()
+                if task.state is actors.PENDING_NODE_ASSIGNMENT:
+                    actors.assign(state, out, state.clients[actor.worker], task)
+
+    patch.setattr(actors, "feed", eager)
+
+
+def let_requests_for_memory_wait(patch: Patch) -> None:
+    patch.setattr(memory, "retry", lambda state, out: None)
+
+
+def never_recall(patch: Patch) -> None:
+    patch.setattr(workers, "rebalance", lambda state, out, now_ns: None)
+
+
+def run_seeds() -> None:
+    for seed in range(SEEDS):
+        simulation.run(seed)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        forget_the_tasks_of_a_lost_worker,
+        charge_nobody_for_a_crash,
+        give_back_resources_twice,
+        free_memory_that_is_looked_at,
+        keep_what_a_task_held,
+        place_actors_in_the_driver,
+        feed_an_actor_what_is_not_ready,
+        let_requests_for_memory_wait,
+        never_recall,
+    ],
+)
+def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    plant(monkeypatch)
+    with pytest.raises(simulation.SimulationError):
+        run_seeds()

@@ -1,0 +1,242 @@
+"""The core beside ``CoreModel``: the same happens to both, and they must agree."""
+
+from __future__ import annotations
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core.invariants import check
+from ray_jupyter.runtime.core.recovery import is_error
+from ray_jupyter.runtime.core.scheduler import SchedulerCore
+from ray_jupyter.runtime.protocol.ids import first_id
+from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR
+from ray_jupyter.testing.models import CoreModel
+from ray_jupyter.testing.strategies import definitions
+
+DRIVER = 0
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+
+
+class CoreMachine(RuleBasedStateMachine):
+    """Workers answer at once here; what crosses on the way is the simulation's matter."""
+
+    @initialize()
+    def start(self) -> None:
+        self.core = SchedulerCore({"CPU": 20_000}, store_limit_bytes=1 << 20, workers_target=2)
+        self.model = CoreModel()
+        self.now = 1
+        self.clients = 0
+        self.ids: dict[int, int] = {}
+        self.templates: dict[object, int] = {}
+        self.inbox: dict[int, list[int]] = {}
+        self.blocked: dict[int, int] = {}
+        self._join(DRIVER, is_worker=False)
+        self.handle(e.Wanted(DRIVER, []))
+
+    def handle(self, event: e.Event) -> None:
+        self.now += 100_000
+        for command in self.core.handle(event, self.now):
+            if isinstance(command, c.Dispatch):
+                for task, *_ in command.assignments:
+                    self.model.assign(task, command.client)
+                    if command.in_place:
+                        self.inbox[command.client].insert(0, task)
+                        del self.blocked[command.client]
+                    else:
+                        self.inbox[command.client].append(task)
+            elif isinstance(command, c.KillWorker):
+                self.killed = command.client
+
+    def mint(self, client: int, count: int) -> int:
+        first = self.ids[client]
+        self.ids[client] += max(1, count)
+        return first
+
+    def _join(self, client: int, *, is_worker: bool) -> None:
+        self.ids[client] = first_id(client)
+        self.model.held[client] = set()
+        if is_worker:
+            self.inbox[client] = []
+        self.handle(e.ClientJoined(client, is_worker, client))
+
+    def busy(self) -> list[int]:
+        return [w for w, tasks in self.inbox.items() if tasks and w not in self.blocked]
+
+    @precondition(lambda self: len(self.inbox) < 5)
+    @rule()
+    def join(self) -> None:
+        self.clients += 1
+        self._join(self.clients, is_worker=True)
+
+    @rule(data=st.data(), definition=definitions)
+    def submit(self, data: st.DataObject, definition: tuple[object, ...]) -> None:
+        client = data.draw(st.sampled_from([DRIVER, *self.busy()]))
+        parent = self.inbox[client][0] if client else 0
+        key = (client, definition)
+        if key not in self.templates:
+            self.templates[key] = self.mint(client, 1)
+            self.handle(e.Defined(client, self.templates[key], definition))  # type: ignore[arg-type]
+        known = st.lists(st.sampled_from(sorted(self.model.held[client]) or [0]), max_size=3)
+        deps = tuple(i for i in data.draw(known) if i)
+        held = tuple(i for i in data.draw(known) if i)
+        task = self.mint(client, definition[5])  # type: ignore[call-overload]
+        self.model.submit(client, task, deps, held, parent, definition[5], definition[6])  # type: ignore[arg-type]
+        self.handle(e.Submitted(client, [(task, self.templates[key], b"", deps, held, parent)]))
+
+    @rule(data=st.data())
+    def put(self, data: st.DataObject) -> None:
+        client = data.draw(st.sampled_from([DRIVER, *self.busy()]))
+        inside = [data.draw(st.sampled_from(sorted(self.model.held[client]) or [0]))]
+        contained = tuple(i for i in inside if i)
+        object_id = self.mint(client, 1)
+        self.model.put(client, object_id, contained)
+        self.handle(e.Put(client, [(object_id, b"value", contained)]))
+
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        client = data.draw(st.sampled_from(sorted(self.model.held)))
+        if self.model.held[client]:
+            object_id = data.draw(st.sampled_from(sorted(self.model.held[client])))
+            self.model.held[client].remove(object_id)
+            self.handle(e.Released(client, [object_id]))
+
+    @rule(data=st.data())
+    def hold(self, data: st.DataObject) -> None:
+        """A reference arrives at another process, inside something that still exists."""
+        existing = sorted(self.model.existing())
+        if existing:
+            client = data.draw(st.sampled_from(sorted(self.model.held)))
+            object_id = data.draw(st.sampled_from(existing))
+            self.model.held[client].add(object_id)
+            self.handle(e.Held(client, [object_id, object_id]))
+
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data(), status=st.sampled_from((OK, OK, OK, ERROR, RETRYABLE_ERROR)))
+    def finish(self, data: st.DataObject, status: int) -> None:
+        worker = data.draw(st.sampled_from(self.busy()))
+        task_id = self.inbox[worker].pop(0)
+        task = self.model.tasks[task_id]
+        outputs: object = b"error"
+        if status == OK:
+            candidates = self.model.containable(task_id) & self.model.held[worker]
+            inside = [data.draw(st.sampled_from(sorted(candidates) or [0]))]
+            contained = tuple(i for i in inside if i) if task.results else ()
+            outputs = [(b"v", contained if i == 0 else ()) for i in range(len(task.results))]
+            self.model.succeed(task_id, contained)
+        elif status == RETRYABLE_ERROR:
+            self.model.retry_or_fail(task_id, "error")
+        else:
+            self.model.fail(task_id, "error")
+        self.handle(e.Finished(worker, [(task_id, status, outputs, 0, 10_000, 1)]))
+
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data())
+    def block(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from(self.busy()))
+        running, *unstarted = self.inbox[worker]
+        existing = st.sampled_from(sorted(self.model.existing()) or [99])
+        self.inbox[worker] = [running]
+        self.blocked[worker] = running
+        for task in unstarted:
+            self.model.give_back(task)
+        self.handle(e.Blocked(worker, data.draw(st.lists(existing, max_size=3)), unstarted))
+
+    @precondition(lambda self: self.blocked)
+    @rule(data=st.data())
+    def unblock(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from(sorted(self.blocked)))
+        del self.blocked[worker]
+        self.handle(e.Unblocked(worker))
+
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data())
+    def hand_back(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from(self.busy()))
+        unstarted = self.inbox[worker][1:]
+        del self.inbox[worker][1:]
+        for task in unstarted:
+            self.model.give_back(task)
+        self.handle(e.Returned(worker, unstarted))
+
+    @precondition(lambda self: self.model.tasks)
+    @rule(data=st.data(), recursive=st.booleans())
+    def cancel(self, data: st.DataObject, recursive: bool) -> None:
+        task_id = data.draw(st.sampled_from(sorted(self.model.tasks)))
+        task = self.model.tasks[task_id]
+        if not task.results or task.results[0] not in self.model.existing() or task.ended:
+            return
+        for member in reversed(self.model.family(task_id) if recursive else [task_id]):
+            self.model.tasks[member].dooms_children |= recursive
+            self.model.cancel(member)
+        self.handle(e.CancelRequested(DRIVER, task_id, False, recursive))
+
+    @precondition(lambda self: self.inbox)
+    @rule(data=st.data(), announced=st.booleans())
+    def lose(self, data: st.DataObject, announced: bool) -> None:
+        worker = data.draw(st.sampled_from(sorted(self.inbox)))
+        self._lose(worker, announced)
+
+    def _lose(self, worker: int, announced: bool) -> None:
+        tasks = self.inbox.pop(worker)
+        del self.model.held[worker]
+        self.blocked.pop(worker, None)
+        started = {i for i in tasks if self.core.state.tasks[i].in_place}
+        running = tasks[0] if tasks and announced else 0
+        started |= {running} & set(tasks)
+        if running in started and self.core.state.tasks[running].in_place:
+            started.add(tasks[-1])  # it ran on the stack of the one below
+        for task in reversed(tasks):
+            if task in started:
+                self.model.retry_or_fail(task, "crashed")
+            else:
+                self.model.give_back(task)
+        self.handle(e.ClientLost(worker, "died", running))
+
+    @rule(seconds=st.sampled_from((0, 1)))
+    def tick(self, seconds: int) -> None:
+        self.now += seconds * 1_000_000_000
+        self.handle(e.Tick())
+
+    @invariant()
+    def agree(self) -> None:
+        state = self.core.state
+        check(state)
+        assert set(state.tasks) == self.model.live()
+        assert set(state.objects) == self.model.existing()
+        for object_id, record in state.objects.items():
+            expected = self.model.objects[object_id].value
+            assert (record.value is None) == (expected is None)
+            assert is_error(record.value) == (expected not in (None, "ok"))
+        for task_id, task in self.model.tasks.items():
+            if not task.ended:
+                assert (state.tasks[task_id].worker or None) == task.worker
+
+    def teardown(self) -> None:
+        """Everybody leaves and what was submitted runs: nothing may stay behind."""
+        if not hasattr(self, "core"):
+            return
+        for worker in list(self.inbox):
+            self._lose(worker, announced=False)
+        del self.model.held[DRIVER]
+        self.handle(e.ClientLost(DRIVER, "left", 0))
+        self.clients += 1
+        self._join(self.clients, is_worker=True)
+        inbox = self.inbox[self.clients]
+        while inbox:
+            task = inbox.pop(0)
+            results = self.model.tasks[task].results
+            self.model.succeed(task, ())
+            outputs = [(b"v", ()) for _ in results]
+            self.handle(e.Finished(self.clients, [(task, OK, outputs, 0, 10_000, 1)]))
+            self.agree()
+        state = self.core.state
+        left = (state.tasks, state.objects, state.templates, state.children, state.inline_bytes)
+        assert not any(left), left
+        assert state.available == state.total
+
+
+TestCore = CoreMachine.TestCase
+TestCore.settings = settings(max_examples=120, stateful_step_count=40, deadline=None, phases=QUICK)

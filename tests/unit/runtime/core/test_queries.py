@@ -1,0 +1,72 @@
+"""What users are told about the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core import queries
+
+
+def test_resources_are_amounts_and_never_negative(session: Any) -> None:
+    template = session.define(2)
+    session.join(1)
+    session.submit(10, 11, template=template)
+    session(e.Blocked(1, [99], []))
+    session.join(2)
+    session(e.Unblocked(1))
+    assert queries.resources(session.state) == ({"CPU": 2.0}, {"CPU": 0.0})
+
+
+def test_the_oldest_task_of_a_worker_counts_as_running(session: Any) -> None:
+    template = session.define(2)
+    session.join(1)
+    session.submit(9, template=template)
+    session.finish(1, 9)
+    session.submit(10, 11, template=template)
+    session.submit(12, template=template, deps=(11,))
+    session(e.CancelRequested(0, 12, False, False))
+    assert queries.tasks_by_state(session.state) == {
+        "RUNNING": 1, "SUBMITTED_TO_WORKER": 1, "FINISHED": 1, "FAILED": 1
+    }  # fmt: skip
+
+
+def test_records_go_on_from_a_cursor(session: Any) -> None:
+    template = session.define()
+    session.join(1)
+    session.submit(10, template=template)
+    session.finish(1, 10, took_ns=50)
+    cursor, [record] = queries.records(session.state, 0)
+    assert (record[0], record[2], record[3], record[4], record[7]) == (
+        10,
+        "work",
+        "FINISHED",
+        101,
+        50,
+    )
+    assert queries.records(session.state, cursor) == (1, [])
+    session.submit(11, template=template)
+    session.finish(1, 11)
+    assert [r[0] for r in queries.records(session.state, cursor)[1]] == [11]
+
+
+def test_records_that_are_gone_are_skipped(session: Any) -> None:
+    session.state.records.extend([("new",)])
+    session.state.records_total = 5
+    assert queries.records(session.state, 2) == (5, [("new",)])
+
+
+def test_statistics_count_workers_and_bytes(session: Any) -> None:
+    session.join(1)
+    session.join(2)
+    session.store(10)
+    session(e.Put(0, [(11, b"abc", ())]))
+    session.submit(20, template=session.define())
+    found = queries.statistics(session.state)
+    assert (found["workers"], found["workers_busy"], found["workers_blocked"]) == (2, 1, 0)
+    assert (found["store_used_bytes"], found["inline_bytes"], found["objects"]) == (1 << 20, 3, 3)
+
+
+def test_every_question_has_an_answer(session: Any) -> None:
+    for ask in queries.ANSWERS.values():
+        ask(session.state, 0)
