@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 ADDRESS_FACTOR = 4
 """Addresses per byte of memory; as in ``core.state.ClusterState``."""
-_PRELOAD = ("cloudpickle", "numpy", __name__)  # what every worker would import for itself
+_PICKLER = "ray_jupyter.runtime.store.cloudpickler"
+_PRELOAD = (_PICKLER, "numpy", __name__)  # what every worker would import for itself
 _END_TIMEOUT_S = 5.0
 
 
@@ -64,7 +65,7 @@ class LocalBackend:
         self._use(client)
         try:
             # The first call needs it, and the other process is starting meanwhile.
-            importlib.import_module("cloudpickle")
+            importlib.import_module(_PICKLER)
             self._check_started(config)
             client.channel.attendant.start()
         except BaseException:
@@ -186,4 +187,4 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
 
 def _is_wanted(module: str) -> bool:
     """Preload numpy only for drivers that use it: importing it takes as long as the rest."""
-    return module == "cloudpickle" or module in sys.modules
+    return module == _PICKLER or module in sys.modules

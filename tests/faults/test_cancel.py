@@ -62,6 +62,12 @@ def stubborn(started: Path) -> None:
             attempt(started.with_name("refused"))
 
 
+@ray.remote
+def blocks(folder: Path, i: int) -> None:
+    attempt(folder / f"started-{i}")
+    eventually((folder / "go").exists)
+
+
 def assert_cancelled(*refs: ray.ObjectRef[Any]) -> None:
     for ref in refs:
         with pytest.raises(ray.TaskCancelledError):
@@ -103,7 +109,11 @@ def test_what_refuses_an_interrupt_is_ended_by_force(tmp_path: Path) -> None:
 @pytest.mark.parametrize("force", [False, True], ids=["interrupt", "force"])
 def test_queued_behind_others(tmp_path: Path, force: bool) -> None:
     ray.get([echo.remote(i) for i in range(50)], timeout=20)  # short: they are sent ahead
-    blockers = [wait_for_file.remote(tmp_path / "go") for _ in range(2)]
+    blockers = [blocks.remote(tmp_path, i) for i in range(2)]
+    # A worker that the test before has ended is replaced only about now: until both blockers
+    # run, what follows would be run beside them.
+    for i in range(2):
+        eventually((tmp_path / f"started-{i}").exists)
     queued = [echo.remote(i) for i in range(40)]
     for ref in queued[::2]:
         ray.cancel(ref, force=force)

@@ -93,23 +93,36 @@ class Objects:
                 self.await_objects(ids, len(ids), timeout_s)
                 break
         values = []
-        for index, object_id in enumerate(ids):
-            descriptor = self._use(object_id)
-            while descriptor is None:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
+        for object_id in ids:
+            descriptor = descriptors.get(object_id)
+            if type(descriptor) is bytes:
+                values.append(self.values.load(object_id, descriptor))
+                continue
+            # Shielded, so that what begins to be used ends to be: waiting and unpickling lift.
+            with self.channel.shield:
+                descriptor = self._use_when_there(object_id, deadline)
+                if descriptor is None:
                     raise GetTimeoutError(
-                        f"{len(ids) - index} of {len(ids)} objects were not ready within "
+                        f"{len(ids) - len(values)} of {len(ids)} objects were not ready within "
                         f"{timeout_s} s; their tasks go on, and get can be called again"
                     )
-                # It was there, and went to disk while the ones before were being loaded.
-                self.await_objects([object_id], 1, left)
-                descriptor = self._use(object_id)
-            try:
-                values.append(self.values.load(object_id, descriptor))
-            finally:
-                self._end_use_of(object_id, descriptor)
+                try:
+                    values.append(self.values.load(object_id, descriptor))
+                finally:
+                    self._end_use_of(object_id, descriptor)
         return values
+
+    def _use_when_there(self, object_id: int, deadline: float | None) -> m.Descriptor:
+        """Return ``_use`` of the object, or ``None`` if it does not come in time."""
+        descriptor = self._use(object_id)
+        while descriptor is None:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return None
+            # It was there, and went to disk while the ones before were being loaded.
+            self.await_objects([object_id], 1, left)
+            descriptor = self._use(object_id)
+        return descriptor
 
     def _use(self, object_id: int) -> m.Descriptor:
         """Return the descriptor if it is known; a stored one stays where it is until ended."""

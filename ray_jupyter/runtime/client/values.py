@@ -163,6 +163,8 @@ class Values:
     def load(self, object_id: int, descriptor: Descriptor) -> Any:
         """Return the value a descriptor stands for; stored ones have been delivered.
 
+        The caller of a stored one is shielded; users' code that unpickles is not.
+
         Raises:
             RayError: the descriptor is an error.
         """
@@ -178,10 +180,12 @@ class Values:
     def _load_stored(self, object_id: int, offset: int, size_bytes: int) -> Any:
         head = self._segment.read(offset, 1)
         if head[0] == 0x80:  # no buffers: everything is copied out here and now
-            return _unpickle(self._segment.read(offset, size_bytes))
+            with self._channel.shield.lifted:
+                return _unpickle(self._segment.read(offset, size_bytes))
         with self._channel.shield, self._channel.lock:
             view = self._mappings.view(object_id, offset, size_bytes)
-        return _unpickle(view)
+        with self._channel.shield.lifted:
+            return _unpickle(view)
 
     def _load_spilled(self, object_id: int, path: str, size_bytes: int) -> Any:
         try:
@@ -190,7 +194,8 @@ class Values:
             # No room even for this: look at the file itself. The mapping keeps it alive.
             with open(path, "rb") as file:
                 mapped = mmap.mmap(file.fileno(), size_bytes, access=mmap.ACCESS_READ)
-            return _unpickle(memoryview(mapped))
+            with self._channel.shield.lifted:
+                return _unpickle(memoryview(mapped))
         try:
             return self.load(object_id, descriptor)
         finally:

@@ -126,9 +126,14 @@ class Executor:
         values = []
         while loads:
             object_id, descriptor = loads[0]
-            values.append(self._values.load(object_id, descriptor))
-            loads.popleft()
-            self._end_use_of(object_id, descriptor)
+            if type(descriptor) is bytes:
+                values.append(self._values.load(object_id, descriptor))
+                loads.popleft()
+                continue
+            with self._shield:  # whatever strikes, the use of each ends once
+                values.append(self._values.load(object_id, descriptor))
+                loads.popleft()
+                self._end_use_of(object_id, descriptor)
         call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)
         if not values:
             return call[0], call[1]

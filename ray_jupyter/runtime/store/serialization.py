@@ -1,7 +1,8 @@
 """Values to bytes and back, with the references inside them.
 
 Lives here: which pickler a value gets, and collecting references while it works. Does
-not: the layout of the bytes (``layout``), where they are kept (``object_store``).
+not: cloudpickle (``cloudpickler``), the layout of the bytes (``layout``), where they are
+kept (``segment``).
 
 Rules
     * Values of exact plain types take the C pickler; everything else takes cloudpickle.
@@ -127,9 +128,9 @@ def serialize(value: object) -> Serialized:
         if _is_simple_array(value):
             data = pickle.dumps(value, PROTOCOL, buffer_callback=buffers.append)
         else:
-            import cloudpickle  # type: ignore[import-untyped]
+            from ray_jupyter.runtime.store.cloudpickler import dumps
 
-            data = cloudpickle.dumps(value, PROTOCOL, buffer_callback=buffers.append)
+            data = dumps(value, PROTOCOL, buffers.append)
     except (RayError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a user's __reduce__ may raise anything, SystemExit too

@@ -197,6 +197,15 @@ def test_definitions_of_main_travel_by_value() -> None:
     assert type(there["k"]).__name__ == "Text"
 
 
+def test_code_keeps_the_name_of_its_file() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    source = "def outer():\n    def inner():\n        return 1\n    return inner\n"
+    exec(compile(source, "Cell In[7]", "exec"), namespace)
+    outer = round_trip(namespace["outer"])
+    assert outer.__code__.co_filename == outer().__code__.co_filename == "Cell In[7]"
+    assert outer()() == 1
+
+
 @pytest.mark.parametrize(
     ("value", "plain"),
     [
