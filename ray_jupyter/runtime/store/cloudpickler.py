@@ -12,7 +12,7 @@ from collections import ChainMap
 from collections.abc import Callable
 from pickle import PickleBuffer
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle  # type: ignore[import-untyped]
 
@@ -29,7 +29,9 @@ def _make_code(constructor: Callable[..., CodeType], arguments: Any, filename: s
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    dispatch_table = ChainMap({CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
+    dispatch_table: ClassVar[Any] = ChainMap(
+        {CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table
+    )
 
 
 def dumps(value: object, protocol: int, buffer_callback: Callable[[PickleBuffer], Any]) -> bytes:
