@@ -15,7 +15,7 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.messages import OK, TASK
 
-DEFINITION = (TASK, "noop", b"", (), (("CPU", 10_000),), 1, 3, "")
+DEFINITION = (TASK, "noop", b"", (), (("CPU", 10_000),), 1, 3, "", ())
 
 
 def lives(count: int, batch: int = 64) -> float:

@@ -15,7 +15,7 @@ def definition_of(
     """Return the template of a plan's calls; ``closure`` are references in its function."""
     returns = 1 if kind == ACTOR else plan.num_returns
     shape = (("slot", 10_000),) if kind == ACTOR else plan.shape
-    return (kind, name, b"", closure, shape, returns, plan.max_retries, "")
+    return (kind, name, b"", closure, shape, returns, plan.max_retries, "", ())
 
 
 class Ledger:

@@ -12,7 +12,7 @@ shapes = st.sampled_from(sorted(set(SHAPES)))
 
 definitions = st.builds(
     lambda shape, num_returns, retries: (
-        TASK, "task", b"", (), shape, num_returns, retries, ""
+        TASK, "task", b"", (), shape, num_returns, retries, "", ()
     ),
     shapes, st.integers(0, 3), st.integers(0, 2),
 )  # fmt: skip

@@ -80,9 +80,10 @@ class Functions:
         resources = self._demand(template)
         pickled = Serialized(b"", [], ()) if kind == METHOD else pickle_function(template)
         digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
+        extras = tuple(sorted(template.extras.items()))
         key = (
             digest, kind, template.name, template.num_returns, resources,
-            template.max_retries, template.method,
+            template.max_retries, template.method, extras,
         )  # fmt: skip
         registration = self._known.get(key)
         if registration is None:
@@ -96,7 +97,7 @@ class Functions:
                 function = pickled.to_bytes()
             template_id = self._define((
                 kind, template.name, function, held, resources, template.num_returns,
-                template.max_retries, template.method or "",
+                template.max_retries, template.method or "", extras,
             ))  # fmt: skip
             if large:
                 self._drop(int(function))  # the definition holds it from now on

@@ -56,10 +56,10 @@ class Objects:
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
         self._requests = Requests(
-            self.channel,
-            self._check,
+            self.channel, self._check, self._collect,
             lambda request, answer: self.values.give_back(request, answer),
-        )
+        )  # fmt: skip
+        self.query = self._requests.ask
         self._mappings = Mappings(segment)
         self.values = Values(
             self.channel, self._requests, segment, self._mappings, self._collect, self.end_use,
@@ -209,19 +209,6 @@ class Objects:
         self._want([object_id])
         self.channel.wake()
         return future
-
-    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
-        """Ask the scheduler and return its answer.
-
-        Raises:
-            TimeoutError: it did not answer in time.
-        """
-        with self._requests.open() as request:
-            with self.channel.lock:
-                self._collect()  # the answer shall count without what has died already
-                self.channel.post((m.QUERY, request, question, argument))
-            self._requests.wait(request, timeout_s)
-            return self._requests.take(request)[0]
 
     # What arrives
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.runtime.protocol.messages import Descriptor
+from ray_jupyter.runtime.protocol.messages import QUERY, Descriptor
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.client.channel import Channel
@@ -20,6 +20,7 @@ class Requests:
 
     Args:
         check: raises when the session is over.
+        collect: posts what has died, under the channel's lock.
         unread: told of answers that nobody took, because the waiting was interrupted.
     """
 
@@ -27,10 +28,12 @@ class Requests:
         self,
         channel: Channel,
         check: Callable[[], None],
+        collect: Callable[[], object],
         unread: Callable[[int, tuple[Any, ...]], None],
     ) -> None:
         self._channel = channel
         self._check = check
+        self._collect = collect
         self._unread = unread
         self._ids = itertools.count(1)
         self._answers: dict[int, deque[tuple[Any, ...]]] = {}
@@ -49,6 +52,20 @@ class Requests:
                 del self._answers[request]
                 for answer in answers:
                     self._unread(request, answer)
+
+    def ask(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """Ask the scheduler (see ``core.queries``) and return its answer.
+
+        Raises:
+            RaySystemError: the session is over.
+            TimeoutError: it did not answer in time.
+        """
+        with self.open() as request:
+            with self._channel.lock:
+                self._collect()  # the answer shall count without what has died already
+                self._channel.post((QUERY, request, question, argument))
+            self.wait(request, timeout_s)
+            return self.take(request)[0]
 
     def answered(self, request: int, *answer: Any) -> None:
         """An answer came."""

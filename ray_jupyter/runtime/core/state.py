@@ -27,11 +27,12 @@ Shape = tuple[tuple[str, int], ...]
 class TemplateRecord:
     """A remote function with its options. ``users`` are its definer and its live tasks."""
 
-    __slots__ = ("definer", "definition", "id", "mean_ns", "users")
+    __slots__ = ("definer", "definition", "extras", "id", "mean_ns", "users")
 
     def __init__(self, template_id: int, definition: Definition, definer: int) -> None:
         self.id = template_id
         self.definition = definition
+        self.extras = dict(definition[8])
         self.definer: int | None = definer
         """The process that may still submit calls; ``None`` when it never will again."""
         self.users = 1

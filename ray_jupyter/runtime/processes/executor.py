@@ -103,7 +103,7 @@ class Executor:
     def _function(
         self, template_id: int, definition: m.Definition
     ) -> tuple[Callable[..., Any], Any]:
-        kind, _, payload, _, _, _, _, method = definition
+        kind, payload, method = definition[0], definition[2], definition[7]
         if kind == m.METHOD:
             return getattr(self._actor, method), False
         known = self._functions.get(template_id)

@@ -51,7 +51,10 @@ STOP           -
                 actor id)
 ``Result``      (task id, status, outputs, start ns, end ns, cpu ns)
 ``Definition``  (kind, name, function ``Descriptor``, references inside, resources, num
-                returns, max retries, method)
+                returns, max retries, method, extras)
+
+Extras are (name, plain value) pairs: options that few templates have, so that a new one costs
+neither a field nor a byte where it is not given.
 
 Arguments are pickled bytes; ``held`` are references inside them. Outputs are bytes (one
 small value without references inside), or a list of (``Descriptor``, references inside).
@@ -71,8 +74,9 @@ Spec = tuple[int, int, bytes, tuple[int, ...], tuple[int, ...], int]
 Assignment = tuple[int, int, bytes, "tuple[tuple[int, Descriptor], ...]", int]
 Result = tuple[int, int, Any, int, int, int]
 Definition = tuple[
-    str, str, Descriptor, tuple[int, ...], tuple[tuple[str, int], ...], int, int, str
-]
+    str, str, Descriptor, tuple[int, ...], tuple[tuple[str, int], ...], int, int, str,
+    tuple[tuple[str, Any], ...],
+]  # fmt: skip
 
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,

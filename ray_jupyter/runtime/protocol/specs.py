@@ -25,12 +25,13 @@ class TaskTemplate:
         max_retries: how often a call is repeated after its worker died; -1 is for ever.
         retry_exceptions: exceptions of the function that are repeated as well.
         method: the method's name if this is an actor method.
+        extras: options that few templates have, by name; plain hashable values.
         registration: what the backend knows this template by; ``None`` until its first
             call, and again after ``function`` may have changed (see ``remote.refresh``).
     """
 
     __slots__ = (
-        "__weakref__", "function", "max_retries", "method", "name", "num_returns",
+        "__weakref__", "extras", "function", "max_retries", "method", "name", "num_returns",
         "registration", "resources", "retry_exceptions",
     )  # fmt: skip
 
@@ -44,6 +45,7 @@ class TaskTemplate:
         max_retries: int = 3,
         retry_exceptions: bool | tuple[type[BaseException], ...] = False,
         method: str | None = None,
+        extras: Mapping[str, Any] | None = None,
     ) -> None:
         self.function = function
         self.name = name
@@ -52,6 +54,7 @@ class TaskTemplate:
         self.max_retries = max_retries
         self.retry_exceptions = retry_exceptions
         self.method = method
+        self.extras = extras or {}
         self.registration: object | None = None
 
     def __repr__(self) -> str:

@@ -41,8 +41,9 @@ def test_the_definition_says_all(client: Any, scheduler: Any) -> None:
     client.channel.flush()
     ((_, template_id, definition),) = scheduler.wait_for(m.DEFINE)
     assert template_id == registration.id
-    kind, name, function, held, resources, num_returns, max_retries, method = definition
+    kind, name, function, held, resources, num_returns, max_retries, method, extras = definition
     assert (kind, name, held, num_returns, max_retries, method) == ("task", "add", (), 2, 5, "")
+    assert extras == ()
     assert resources == (("CPU", 5000),)
     loaded, retry_exceptions = deserialize(function)
     assert (loaded(1), retry_exceptions) == (2, (ValueError,))

@@ -49,7 +49,7 @@ class Session:
     ) -> int:  # fmt: skip
         self.ids += 1
         shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-        definition = (kind, "work", b"", closure, shape, returns, retries, "")
+        definition = (kind, "work", b"", closure, shape, returns, retries, "", ())
         self(e.Defined(client, self.ids, definition))
         return self.ids
 

@@ -156,7 +156,7 @@ class TestCancel:
 def test_a_child_on_its_way_is_cancelled_with_its_parent() -> None:
     """The worker claimed a child, and died by the forced cancel before we heard of it."""
     core = SchedulerCore({"CPU": 10_000}, store_limit_bytes=1 << 20, workers_target=1)
-    definition = ("task", "f", b"", (), (("CPU", 10_000),), 1, 3, "")
+    definition = ("task", "f", b"", (), (("CPU", 10_000),), 1, 3, "", ())
     core.handle(e.ClientJoined(0, False, 100), 0)
     core.handle(e.ClientJoined(1, True, 101), 0)
     core.handle(e.Defined(0, 1, definition), 0)

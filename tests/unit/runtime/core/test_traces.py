@@ -30,7 +30,7 @@ def task(
 ) -> m.Definition:
     """A template named after its kind."""
     shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-    return (kind, kind, b"", (), shape, returns, retries, "")
+    return (kind, kind, b"", (), shape, returns, retries, "", ())
 
 
 def spec(

@@ -10,7 +10,7 @@ from ray_jupyter.runtime.core.state import TaskRecord, TemplateRecord
 
 @pytest.fixture
 def task() -> TaskRecord:
-    template = TemplateRecord(1, ("task", "work", b"", (), (), 1, 0, ""), definer=0)
+    template = TemplateRecord(1, ("task", "work", b"", (), (), 1, 0, "", ()), definer=0)
     return TaskRecord((7, 1, b"", (), (), 0), template, submitter=0, now_ns=1)
 
 
