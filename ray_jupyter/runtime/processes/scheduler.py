@@ -124,11 +124,7 @@ class SchedulerProcess:
             self._end()
 
     def _round(self) -> bool:
-        deadline_ns = self._core.next_deadline_ns()
-        timeout_ms = None
-        if deadline_ns is not None:
-            timeout_ms = max(0, (deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
-        ready = self._spin() or self._poll.poll(timeout_ms)
+        ready = self._spin() or self._sleep()
         if not ready:
             self._handle(e.Tick())
         for fd, mask in ready:
@@ -162,6 +158,14 @@ class SchedulerProcess:
             if ready or time.monotonic_ns() > limit_ns:
                 return ready
             os.sched_yield()
+
+    def _sleep(self) -> list[tuple[int, int]]:
+        """Wait until something comes, or the core's deadline passes."""
+        deadline_ns = self._core.next_deadline_ns()
+        timeout_ms = None
+        if deadline_ns is not None:
+            timeout_ms = max(0, (deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
+        return self._poll.poll(timeout_ms)
 
     # In
 

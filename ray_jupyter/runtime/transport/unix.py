@@ -14,8 +14,11 @@ import time
 from collections import deque
 
 RECEIVE_BYTES = 1 << 18
-SPIN_NS = 100_000
-"""How long to look again before sleeping: waking a sleeping core takes half as long."""
+SPIN_NS = 400_000
+"""How long to look again before sleeping: waking a sleeping core takes half as long.
+
+Longer than one call at a time takes, or each of the three processes falls asleep just before
+it is needed (medians of 7 processes: 252 µs with 0.1 ms, 146 µs with 0.4 ms)."""
 _ONE_READ = (RECEIVE_BYTES,)
 
 
