@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.errors import NotInitializedError, StaleRefError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ray_jupyter.backends.base import Backend
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.client import Client
@@ -98,9 +100,9 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
     global _info
     from ray_jupyter.config import make_config
 
+    given = {name: value for name, value in arguments.items() if value is not None}
+    config = make_config(**given)
     with _lock:
-        given = {name: value for name, value in arguments.items() if value is not None}
-        config = make_config(**given)
         if current is None:
             _info = Session(_new_backend(config), config, time.time())
             attach(_info.backend)
@@ -110,14 +112,19 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
                 "init() was called inside a task or actor, which has the driver's session "
                 "already; call it in the driver only"
             )
-        for name in () if ignore_reinit_error else given:
-            running, asked = getattr(_info.config, name), getattr(config, name)
-            if running != asked:
-                raise RuntimeError(
-                    f"a session with {name}={running!r} is running, and init() asks for {asked!r}; "
-                    "call shutdown() first, or pass ignore_reinit_error=True to keep it"
-                )
+        if not ignore_reinit_error:
+            _check_agrees(_info.config, config, given)
         return _info
+
+
+def _check_agrees(running: Config, asked: Config, names: Iterable[str]) -> None:
+    for name in names:
+        has, wants = getattr(running, name), getattr(asked, name)
+        if has != wants:
+            raise RuntimeError(
+                f"a session with {name}={has!r} is running, and init() asks for {wants!r}; "
+                "call shutdown() first, or pass ignore_reinit_error=True to keep it"
+            )
 
 
 def _new_backend(config: Config) -> Backend:

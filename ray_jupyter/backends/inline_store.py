@@ -92,19 +92,22 @@ class InlineStore:
 
     def release_dropped(self) -> list[int]:
         """Let go of what lost its last reference, and of what only that held; return the ids."""
-        released = []
         with self._lock:
-            dying = self._dropped
-            while dying:
-                object_id = dying.popleft()
-                left = self._counts.get(object_id, 0) - 1
-                if left > 0:
-                    self._counts[object_id] = left
-                    continue
-                self._counts.pop(object_id, None)
-                value = self._values.pop(object_id, None)
-                dying.extend(value.contained if value is not None else ())
-                released.append(object_id)
+            return self._release_dropped()
+
+    def _release_dropped(self) -> list[int]:
+        released = []
+        dying = self._dropped
+        while dying:
+            object_id = dying.popleft()
+            left = self._counts.get(object_id, 0) - 1
+            if left > 0:
+                self._counts[object_id] = left
+                continue
+            self._counts.pop(object_id, None)
+            value = self._values.pop(object_id, None)
+            dying.extend(value.contained if value is not None else ())
+            released.append(object_id)
         return released
 
     def sizes_bytes(self) -> list[int]:

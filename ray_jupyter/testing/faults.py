@@ -161,7 +161,7 @@ class Driver:
             path.write_text(program, encoding="utf-8")
         what = ["-c", program] if path is None else [str(path)]
         self._process = subprocess.Popen(
-            [sys.executable, "-u", *what, *arguments],
+            [sys.executable, "-X", "faulthandler", "-u", *what, *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.pid = self._process.pid

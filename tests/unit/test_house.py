@@ -157,6 +157,60 @@ def test_a_sleep_is_found_where_it_is_one(source: str, lines: list[int]) -> None
     assert sleeps(ast.parse(source)) == lines
 
 
+def conditional_loops_under_locks(tree: ast.AST) -> list[int]:
+    """Return the lines of loops with a condition that stand in the block of a lock.
+
+    In CPython 3.12 and 3.13 the jump back of such a loop is not covered by the block: an
+    interrupt that strikes there leaves the function and the lock stays locked, for ever. In
+    a function that the block calls, the loop does no harm; nor in a handler of messages
+    (``_on_...``), which runs inside the channel's shield.
+    """
+    lines = []
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("_on_"):
+            continue
+        for block in ast.walk(function):
+            if isinstance(block, ast.With):
+                entered = " ".join(ast.unparse(item.context_expr) for item in block.items)
+                if "lock" in entered and "shield" not in entered:
+                    inside = (node for part in block.body for node in ast.walk(part))
+                    lines += [block.lineno for node in inside if is_conditional_loop(node)]
+    return lines
+
+
+def is_conditional_loop(node: ast.AST) -> bool:
+    if isinstance(node, ast.comprehension):
+        return bool(node.ifs)
+    if isinstance(node, ast.For):
+        inside = (inner for part in node.body for inner in ast.walk(part))
+        return any(
+            isinstance(inner, (ast.If, ast.IfExp, ast.Continue, ast.Try)) for inner in inside
+        )
+    return isinstance(node, ast.While)
+
+
+def test_an_interrupt_cannot_leave_a_lock_locked() -> None:
+    found = {name_of(path): conditional_loops_under_locks(tree_of(path))
+             for path in python_files("ray_jupyter")}  # fmt: skip
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("with self.lock:\n  a = [i for i in b if i]", True),
+        ("with self.lock:\n  while a: pass", True),
+        ("with self.lock:\n  for i in a:\n   if i: break", True),
+        ("with self.lock:\n  for i in a: b(i)", False),
+        ("with self.shield, self.lock:\n  while a: pass", False),
+        ("with self.lock:\n  f()", False),
+    ],
+)
+def test_a_loop_under_a_lock_is_found(body: str, found: bool) -> None:
+    source = "def f(self):\n" + "\n".join(f" {line}" for line in body.split("\n"))
+    assert bool(conditional_loops_under_locks(ast.parse(source))) is found
+
+
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
     here = [f"{folder}/" for folder in (ROOT, Path.home()) if len(folder.parts) > 1]
     found = []

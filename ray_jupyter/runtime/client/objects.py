@@ -7,7 +7,7 @@ Lives here: ids, which descriptors are known, and waiting. Does not: moving mess
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -176,16 +176,18 @@ class Objects:
 
     def _want(self, ids: Sequence[int]) -> None:
         with self.channel.lock:
-            fresh = [
-                i for i in dict.fromkeys(ids)
-                if i not in self._descriptors and i not in self._wanted
-            ]  # fmt: skip
+            fresh = self._unknown(ids, self._wanted)
             if fresh:
                 # In this order: an interrupt between the two may ask twice, never not at all.
                 self.channel.post((m.WANT, fresh))
                 self._wanted.update(fresh)
         if self.channel.outgoing:
             self.channel.flush()
+
+    def _unknown(self, ids: Sequence[int], wanted: Collection[int] = ()) -> list[int]:
+        """Return, once each, those that are neither there nor in ``wanted``; under the lock."""
+        descriptors = self._descriptors
+        return [i for i in dict.fromkeys(ids) if i not in descriptors and i not in wanted]
 
     def _wait_for(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:
         """Receive until ``needed`` of ``ids`` are there."""
@@ -268,13 +270,10 @@ class Objects:
 
     def _check(self) -> None:
         if self.channel.closed:
-            raise self._ended()
-
-    def _ended(self) -> RaySystemError:
-        return RaySystemError(_ENDED)
+            raise RaySystemError(_ENDED)
 
     def _lost(self) -> None:
-        self._futures.fail(self._ended())
+        self._futures.fail(RaySystemError(_ENDED))
 
     def close(self) -> None:
         """Leave the session."""

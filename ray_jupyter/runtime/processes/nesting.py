@@ -179,7 +179,7 @@ class NestingClient(Client):
 
     def _say_blocked(self, ids: Sequence[int]) -> None:
         with self.channel.lock:
-            wanted = [i for i in dict.fromkeys(ids) if i not in self._descriptors]
+            wanted = self._unknown(ids)
             self._blocked = True
             self.channel.post((m.BLOCKED, wanted, self._hand_back(self._inbox)))
             self._wanted.update(wanted)
