@@ -13,8 +13,9 @@
 
 from __future__ import annotations
 
-from ray_jupyter import errors as exceptions
-from ray_jupyter import services
+from typing import TYPE_CHECKING, Any
+
+from ray_jupyter import actor, exceptions, services, types
 from ray_jupyter._version import __version__
 from ray_jupyter.actors import ActorClass, ActorHandle, method
 from ray_jupyter.api import (
@@ -49,6 +50,9 @@ from ray_jupyter.errors import (
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
 
+if TYPE_CHECKING:
+    from ray_jupyter import util
+
 __all__ = [
     "ActorClass",
     "ActorDiedError",
@@ -68,6 +72,7 @@ __all__ = [
     "TaskCancelledError",
     "WorkerCrashedError",
     "__version__",
+    "actor",
     "available_resources",
     "cancel",
     "cluster_resources",
@@ -83,8 +88,23 @@ __all__ = [
     "services",
     "shutdown",
     "timeline",
+    "types",
+    "util",
     "wait",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``ray_jupyter.util`` when it is first asked for: not every program needs it."""
+    if name == "util":
+        import importlib
+
+        return importlib.import_module("ray_jupyter.util")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "util"})
 
 
 def load_ipython_extension(shell: object) -> None:

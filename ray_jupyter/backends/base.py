@@ -71,7 +71,11 @@ class Backend(Protocol):
     def wait(
         self, ids: Sequence[int], num_returns: int, timeout_s: float | None
     ) -> tuple[list[int], list[int]]:
-        """Return (at most ``num_returns`` ready ids, all others), both in the order given."""
+        """Return (at most ``num_returns`` ready ids, all others), both in the order given.
+
+        Without any ids it is a pause of ``timeout_s``, in which a task does not hold its
+        resources.
+        """
 
     def future(self, object_id: int) -> Future[Any]:
         """Return a future that gets the value or the error when it is there."""

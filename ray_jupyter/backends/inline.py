@@ -126,6 +126,8 @@ class InlineBackend:
         self, ids: Sequence[int], num_returns: int, timeout_s: float | None
     ) -> tuple[list[int], list[int]]:
         """Return the first ``num_returns`` and the others: all are ready."""
+        if not ids and timeout_s is not None:  # a pause: another thread may do something
+            time.sleep(timeout_s)
         return list(ids[:num_returns]), list(ids[num_returns:])
 
     def future(self, object_id: int) -> Future[Any]:

@@ -1,0 +1,51 @@
+"""What Ray keeps in ``ray.util``: pools, a queue, executors, results as they come.
+
+``queue``, ``multiprocessing`` and ``joblib`` are modules with Ray's names; they are imported
+when they are asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ray_jupyter.util.actor_pool import ActorPool
+from ray_jupyter.util.check_serialize import inspect_serializability
+from ray_jupyter.util.completion import (
+    as_completed,
+    map,  # noqa: A004 - it is the builtin's parallel twin
+    map_unordered,
+)
+
+if TYPE_CHECKING:
+    from ray_jupyter.util import executor, joblib, multiprocessing, queue
+    from ray_jupyter.util.executor import Executor
+
+__all__ = [
+    "ActorPool",
+    "Executor",
+    "as_completed",
+    "executor",
+    "inspect_serializability",
+    "joblib",
+    "map",
+    "map_unordered",
+    "multiprocessing",
+    "queue",
+]
+
+_MODULES = {"executor", "joblib", "multiprocessing", "queue"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Executor":
+        from ray_jupyter.util.executor import Executor
+
+        return Executor
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
