@@ -17,17 +17,27 @@ what a backend does not have. One session serves all tests of ``BackendTests``;
 
 from __future__ import annotations
 
+from ray_jupyter.testing.suite.actor_pools import ActorPoolTests
 from ray_jupyter.testing.suite.actors import ActorTests
+from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
 from ray_jupyter.testing.suite.failures import FailureTests
 from ray_jupyter.testing.suite.objects import ObjectTests
+from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
+from ray_jupyter.testing.suite.queues import QueueTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
-__all__ = ["BackendSessionTests", "BackendTests"]
+__all__ = ["BackendSessionTests", "BackendTests", "BackendUtilityTests"]
 
 
 class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
     """All tests that share one session."""
+
+
+class BackendUtilityTests(
+    QueueTests, ActorPoolTests, ProcessPoolTests, ExecutorTests, CompletionTests
+):
+    """All tests of ``ray_jupyter.util``, in one session."""
 
 
 class BackendSessionTests(SessionTests):

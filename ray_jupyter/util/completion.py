@@ -18,6 +18,7 @@ from ray_jupyter.errors import GetTimeoutError, RayError
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import remote
 from ray_jupyter.typed import TypedFunction
+from ray_jupyter.util.checks import check_positive, check_timeout
 from ray_jupyter.util.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,17 +44,15 @@ def as_completed(
         TypeError: not a list of references.
         ValueError: a duplicate, or a number out of range.
     """
-    _check_counts(chunk_size=chunk_size)
-    _check_timeout(timeout)
-    refs = list(refs)
+    check_positive("chunk_size", chunk_size)
+    check_timeout(timeout)
+    flight = _Flight(timeout)
     for index, ref in enumerate(refs):
         if not isinstance(ref, ObjectRef):
             raise TypeError(f"as_completed() needs ObjectRefs; item {index} is {ref!r}")
-    flight = _Flight(timeout)
-    flight.pending = {ref.id: ref for ref in refs}
+        flight.pending[ref.id] = ref
     if len(flight.pending) != len(refs):
         raise ValueError("as_completed() needs distinct refs; some are given twice")
-    del ref, refs  # the values shall go as they are used up
     return _values(flight.finished(), yield_obj_refs)
 
 
@@ -107,10 +106,11 @@ def map_unordered(
         TypeError: nothing to call, or nothing to iterate over.
         ValueError: a number out of range.
     """
-    _check_counts(chunk_size=chunk_size)
+    check_positive("chunk_size", chunk_size)
     if backpressure_size is None:
         items = list(items)
         backpressure_size = max(len(items), 1)
+    check_positive("backpressure_size", backpressure_size)
     calls = ((item,) for item in iter(items))
     flight = _Flight(None, calls, _remote_form(fn), backpressure_size)
     flight.refill()
@@ -131,9 +131,9 @@ class _Flight:
         self, timeout_s: float | None, calls: Iterable[tuple[Any, ...]] = (),
         submit: Callable[..., Any] | None = None, limit: int | None = None,
     ) -> None:  # fmt: skip
-        _check_timeout(timeout_s)
+        check_timeout(timeout_s)
         if limit is not None:
-            _check_counts(max_in_flight=limit)
+            check_positive("max_in_flight", limit)
         elif submit is not None:
             cpus = int(session.require().resources()[0].get("CPU", 1))
             limit = max(_IN_FLIGHT_MIN, _IN_FLIGHT_PER_CPU * cpus)
@@ -222,18 +222,5 @@ def _remote_form(function: Any) -> Callable[..., Any]:
         raise TypeError(f"map() needs a function, got {function!r}")
     if isinstance(function, TypedFunction):
         return function
-    submit = getattr(function, "remote", None) or remote(function).remote
-    return submit  # type: ignore[no-any-return]
-
-
-def _check_counts(**counts: Any) -> None:
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} must be a whole number, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value!r}")
-
-
-def _check_timeout(timeout_s: float | None) -> None:
-    if timeout_s is not None and not timeout_s >= 0:
-        raise ValueError(f"timeout is in seconds, at least 0, or None; got {timeout_s!r}")
+    submit: Callable[..., Any] | None = getattr(function, "remote", None)
+    return submit or remote(function).remote

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ray_jupyter import api, session
 from ray_jupyter.errors import RayError
 from ray_jupyter.options import check_options
+from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction
 from ray_jupyter.util.causes import own_exception
+from ray_jupyter.util.checks import check_positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,12 +44,8 @@ class Executor(futures.Executor):
     """
 
     def __init__(self, max_workers: int | None = None, **options: Any) -> None:
-        if max_workers is not None and (
-            isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1
-        ):
-            raise ValueError(
-                f"max_workers must be a whole number of at least 1, got {max_workers!r}"
-            )
+        if max_workers is not None:
+            check_positive("max_workers", max_workers)
         self._options = check_options(options)
         if self._options.get("num_returns", 1) != 1:
             raise ValueError("an Executor's future holds one result: leave num_returns out")
@@ -56,14 +54,13 @@ class Executor(futures.Executor):
             max_workers = _AHEAD * max(1, int(backend.resources()[0].get("CPU", 1)))
         self._functions: OrderedDict[Any, RemoteFunction[Any, Any]] = OrderedDict()
         self._call = RemoteFunction(_call, self._options)
+        self._under_way: set[ObjectRef[Any]] = set()
         self._threads: futures.Executor = (
             _Here() if backend.name == "inline"
             else futures.ThreadPoolExecutor(max_workers, thread_name_prefix="ray_jupyter-executor")
         )  # fmt: skip
 
-    def submit(
-        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> futures.Future[T]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
         """Return the future of a call.
 
         Raises:
@@ -72,7 +69,7 @@ class Executor(futures.Executor):
         """
         if not callable(fn):
             raise TypeError(f"submit() needs something to call, got {fn!r}")
-        return self._threads.submit(_run, *self._prepared(fn), args, kwargs)
+        return self._threads.submit(self._run, *self._prepared(fn), args, kwargs)
 
     def map(
         self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None,
@@ -90,8 +87,7 @@ class Executor(futures.Executor):
         Raises:
             ValueError: ``chunksize`` is less than 1.
         """
-        if chunksize < 1:
-            raise ValueError(f"chunksize must be at least 1, got {chunksize!r}")
+        check_positive("chunksize", chunksize)
         if chunksize == 1:
             return super().map(fn, *iterables, timeout=timeout, **others)
         chunks = super().map(
@@ -109,6 +105,28 @@ class Executor(futures.Executor):
         """
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
 
+    def stop(self) -> None:
+        """End now: cancel what has not started, and the tasks that run."""
+        self.shutdown(wait=False, cancel_futures=True)
+        for ref in list(self._under_way):
+            api.cancel(ref)
+        self.shutdown()
+
+    def _run(
+        self, function: RemoteFunction[Any, Any], first: tuple[Any, ...],
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """Be the thread of one task."""
+        ref = function.remote(*first, *args, **kwargs)
+        self._under_way.add(ref)
+        try:
+            return api.get(ref)
+        except RayError as error:
+            cause = own_exception(error)
+            raise cause from cause.__cause__
+        finally:
+            self._under_way.discard(ref)
+
     def _prepared(self, fn: Any) -> tuple[RemoteFunction[Any, Any], tuple[Any, ...]]:
         """Return what to call remotely for ``fn``, and the arguments that go first.
 
@@ -116,7 +134,7 @@ class Executor(futures.Executor):
         that changes from call to call (a bound method, a closure), so it is an argument.
         """
         if isinstance(fn, RemoteFunction):
-            return fn.options(**self._options), ()
+            return fn.options(**self._options | {"num_returns": 1}), ()
         if not isinstance(fn, (FunctionType, BuiltinFunctionType)) or (
             getattr(fn, "__closure__", None) or getattr(fn, "__self__", None)
         ):
@@ -134,9 +152,7 @@ class _Here(futures.Executor):
 
     _ended = False
 
-    def submit(
-        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> futures.Future[T]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
         if self._ended:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: futures.Future[T] = futures.Future()
@@ -148,17 +164,6 @@ class _Here(futures.Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._ended = True
-
-
-def _run(
-    function: RemoteFunction[Any, Any], first: tuple[Any, ...],
-    args: tuple[Any, ...], kwargs: dict[str, Any],
-) -> Any:  # fmt: skip
-    try:
-        return api.get(function.remote(*first, *args, **kwargs))
-    except RayError as error:
-        cause = own_exception(error)
-        raise cause from cause.__cause__
 
 
 def _call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

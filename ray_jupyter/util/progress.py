@@ -70,5 +70,5 @@ class Progress:
 
 
 def _rewrites_lines(stream: TextIO) -> bool:
-    """Return whether ``\\r`` goes back to the start of the line: terminals and notebooks."""
+    """Return whether a carriage return goes back to the line's start: terminals, notebooks."""
     return type(stream).__module__.startswith("ipykernel") or stream.isatty()

@@ -23,6 +23,7 @@ from ray_jupyter import api, session
 from ray_jupyter.errors import ActorDiedError
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import remote
+from ray_jupyter.util.checks import check_timeout
 
 if TYPE_CHECKING:
     from ray_jupyter.actors import ActorHandle
@@ -251,8 +252,8 @@ class _Patience:
     """How long to pause before the next look, while there is time."""
 
     def __init__(self, block: bool, timeout_s: float | None) -> None:
-        if block and timeout_s is not None and not timeout_s >= 0:
-            raise ValueError(f"timeout is in seconds, at least 0, or None; got {timeout_s!r}")
+        if block:
+            check_timeout(timeout_s)
         self._begin_s = time.monotonic()
         self._timeout_s = timeout_s if block else 0.0
 

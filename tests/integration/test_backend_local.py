@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+from ray_jupyter.testing.backend_suite import (
+    BackendSessionTests,
+    BackendTests,
+    BackendUtilityTests,
+)
 
 ARGUMENTS = {"mode": "local", "num_cpus": 2, "resources": {"disk": 2}}
 
@@ -12,4 +16,8 @@ class TestLocal(BackendTests):
 
 
 class TestLocalSessions(BackendSessionTests):
+    arguments = ARGUMENTS
+
+
+class TestLocalUtilities(BackendUtilityTests):
     arguments = ARGUMENTS

@@ -2,10 +2,9 @@
 
 import pytest
 
+_PARTS = """
+    actor_pools actors base executors failures objects process_pools queues sessions tasks
+"""
+
 # Before the parts are imported, so that their assertions explain themselves.
-pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{part}"
-        for part in ("actors", "base", "failures", "objects", "sessions", "tasks")
-    )
-)
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS.split()))

@@ -31,10 +31,10 @@ RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 
 
 class Chunk(NamedTuple):
-    """Items of a job that are run together."""
+    """Items of a job that are run together; ``number`` counts the chunks of the job."""
 
     job: Job
-    index: int
+    number: int
     items: list[Any]
 
 
@@ -65,18 +65,18 @@ class Job:
         with self._lock:
             if self._is_over:
                 return None
-            index = self._taken
+            number = self._taken
             try:
                 items = next(self._chunks, None)
             except Exception as error:  # of the user's iterable: the call fails there, and ends
-                self.result.settle(index, None, error)
-                self._taken, items = index + 1, None
+                self.result.settle(number, None, error)
+                self._taken, items = number + 1, None
             if items is None:
                 self._is_over = True
                 self.result.end(self._taken)
                 return None
-            self._taken = index + 1
-            return Chunk(self, index, items)
+            self._taken = number + 1
+            return Chunk(self, number, items)
 
 
 class Lane:
@@ -105,7 +105,7 @@ class Lane:
         self._served += 1
         if self._served == self._chunks_max:
             self._actor = None  # the last handle: the process ends
-        job.result.settle(chunk.index, values, failure)
+        job.result.settle(chunk.number, values, failure)
 
     def _ready_actor(self) -> ActorHandle:
         with self._lock:

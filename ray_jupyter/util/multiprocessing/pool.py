@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ray_jupyter import api, session
 from ray_jupyter.remote import remote
+from ray_jupyter.util.checks import check_positive
 from ray_jupyter.util.multiprocessing.lanes import CLOSE, RUN, Job, Lane, Lanes
 from ray_jupyter.util.multiprocessing.process import Process
 from ray_jupyter.util.multiprocessing.results import AsyncResult, IMapIterator
@@ -56,8 +57,10 @@ class Pool:
             )
         if initializer is not None and not callable(initializer):
             raise TypeError(f"initializer must be a callable, got {initializer!r}")
-        _check_positive("processes", processes)
-        _check_positive("maxtasksperchild", maxtasksperchild)
+        if processes is not None:
+            check_positive("processes", processes)
+        if maxtasksperchild is not None:
+            check_positive("maxtasksperchild", maxtasksperchild)
         if not api.is_initialized():
             api.init(ray_address, num_cpus=processes)
         elif ray_address not in (None, "local"):
@@ -192,7 +195,9 @@ class Pool:
     def __del__(self) -> None:
         lanes = self._lanes
         if lanes is not None and lanes.threaded and lanes.state == RUN:
-            warnings.warn(f"unclosed running pool {self!r}", ResourceWarning, source=self)
+            warnings.warn(
+                f"unclosed running pool {self!r}", ResourceWarning, stacklevel=2, source=self
+            )
         if lanes is not None and lanes.state in (RUN, CLOSE):
             lanes.close()
 
@@ -227,7 +232,7 @@ class Pool:
         self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int, *, ordered: bool
     ) -> IMapIterator:
         _check_callable(func)
-        _check_positive("chunksize", chunksize)
+        check_positive("chunksize", chunksize)
         lanes = self._running_lanes()
         job: Job
         result = IMapIterator(
@@ -238,9 +243,10 @@ class Pool:
         return result
 
     def _cut(self, iterable: Iterable[Any], chunksize: int | None) -> list[list[Any]]:
-        _check_positive("chunksize", chunksize)
         items = list(iterable)
-        if chunksize is None:
+        if chunksize is not None:
+            check_positive("chunksize", chunksize)
+        else:
             chunksize = max(1, -(-len(items) // (self._processes * _CHUNKS_PER_PROCESS)))
         return list(_chunks(iter(items), chunksize))
 
@@ -253,12 +259,3 @@ def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 def _check_callable(func: Any) -> None:
     if not callable(func):
         raise TypeError(f"a pool needs something to call, got {func!r}")
-
-
-def _check_positive(name: str, value: int | None) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value!r}")

@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from multiprocessing import TimeoutError
+from multiprocessing import TimeoutError  # noqa: A004 - what the standard library raises
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ class AsyncResult:
         return self._value()
 
     def _value(self) -> Any:
-        values = [value for index in sorted(self._parts) for value in self._parts[index]]
+        values = [value for number in sorted(self._parts) for value in self._parts[number]]
         return values[0] if self._single else values
 
-    def settle(self, index: int, values: list[Any] | None, error: BaseException | None) -> None:
-        """Chunk ``index`` has been run; the first error is the call's."""
+    def settle(self, number: int, values: list[Any] | None, error: BaseException | None) -> None:
+        """Chunk ``number`` has been run; the first error is the call's."""
         with self._lock:
             if error is None:
-                self._parts[index] = values or []
+                self._parts[number] = values or []
             elif self._error is None:
                 self._error = error
             self._left -= 1
@@ -164,8 +164,8 @@ class IMapIterator:
     def _is_over(self) -> bool:
         return self._settled == self._count
 
-    def settle(self, index: int, values: list[Any] | None, error: BaseException | None) -> None:
-        """Chunk ``index`` has been run."""
+    def settle(self, number: int, values: list[Any] | None, error: BaseException | None) -> None:
+        """Chunk ``number`` has been run."""
         outcomes = [(True, value) for value in values or ()]
         if error is not None:
             outcomes = [(False, error)]
@@ -174,7 +174,7 @@ class IMapIterator:
                 self._items.extend(outcomes)
                 self._settled += 1
             else:
-                self._early[index] = outcomes
+                self._early[number] = outcomes
                 while self._settled in self._early:
                     self._items.extend(self._early.pop(self._settled))
                     self._settled += 1
