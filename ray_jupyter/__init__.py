@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
 from ray_jupyter import actor, exceptions, services, types
 from ray_jupyter._version import __version__
@@ -49,9 +49,6 @@ from ray_jupyter.errors import (
 )
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
-
-if TYPE_CHECKING:
-    from ray_jupyter import util
 
 __all__ = [
     "ActorClass",
@@ -94,13 +91,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import ``ray_jupyter.util`` when it is first asked for: not every program needs it."""
-    if name == "util":
-        import importlib
+if _typing.TYPE_CHECKING:
+    from ray_jupyter import util
+else:
 
-        return importlib.import_module("ray_jupyter.util")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        """Import ``ray_jupyter.util`` when it is first asked for: most programs do not need it."""
+        if name == "util":
+            import importlib
+
+            return importlib.import_module("ray_jupyter.util")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

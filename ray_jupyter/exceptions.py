@@ -7,7 +7,7 @@ them. Names that no such clause needs say where to look instead.
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from ray_jupyter.errors import (
     ActorDiedError,
@@ -148,8 +148,11 @@ _NEAREST = {
 }
 
 
-def __getattr__(name: str) -> NoReturn:
-    text = f"module {__name__!r} has no attribute {name!r}"
-    if name in _NEAREST:
-        text += f": it is Ray's, and not raised by ray_jupyter; the nearest is {_NEAREST[name]}"
-    raise AttributeError(text)
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Say what is nearest to a name that only Ray has."""
+        text = f"module {__name__!r} has no attribute {name!r}"
+        if name in _NEAREST:
+            text += f": it is Ray's, and not raised by ray_jupyter; the nearest is {_NEAREST[name]}"
+        raise AttributeError(text)

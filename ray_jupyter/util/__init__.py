@@ -7,7 +7,7 @@ when they are asked for.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ray_jupyter.util.actor_pool import ActorPool
 from ray_jupyter.util.check_serialize import inspect_serializability
@@ -16,10 +16,6 @@ from ray_jupyter.util.completion import (
     map,  # noqa: A004 - it is the builtin's parallel twin
     map_unordered,
 )
-
-if TYPE_CHECKING:
-    from ray_jupyter.util import executor, joblib, multiprocessing, queue
-    from ray_jupyter.util.executor import Executor
 
 __all__ = [
     "ActorPool",
@@ -36,15 +32,20 @@ __all__ = [
 
 _MODULES = {"executor", "joblib", "multiprocessing", "queue"}
 
+if TYPE_CHECKING:
+    from ray_jupyter.util import executor, joblib, multiprocessing, queue
+    from ray_jupyter.util.executor import Executor
+else:
 
-def __getattr__(name: str) -> Any:
-    if name == "Executor":
-        from ray_jupyter.util.executor import Executor
+    def __getattr__(name):
+        """Import what is asked for the first time."""
+        if name == "Executor":
+            from ray_jupyter.util.executor import Executor
 
-        return Executor
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return Executor
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -53,8 +53,10 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         backend = session.require()
-        if n_jobs is None or backend.name == "inline":
+        if backend.name == "inline":
             return 1
+        if n_jobs is None:
+            n_jobs = self.default_n_jobs
         cpus = max(1, int(backend.resources()[0].get("CPU", 1)))
         return n_jobs if n_jobs > 0 else max(cpus + 1 + n_jobs, 1)
 

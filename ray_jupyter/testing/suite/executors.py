@@ -136,6 +136,14 @@ class ExecutorTests(BackendSuite):
             with pytest.raises(error, match=next(iter(arguments))):
                 util.Executor(**arguments)
 
+    def test_an_executor_in_a_task(self) -> None:
+        @ray.remote
+        def powers(n: int) -> list[int]:
+            with util.Executor() as executor:
+                return list(executor.map(pow, range(n), itertools.repeat(2)))
+
+        assert ray.get(powers.remote(4)) == [0, 1, 4, 9]
+
     def test_runs_in_other_processes(self, executor: util.Executor) -> None:
         self.needs_processes()
         assert executor.submit(os.getpid).result() != os.getpid()

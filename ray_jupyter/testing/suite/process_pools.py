@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ray_jupyter as ray
-from ray_jupyter.testing.suite.base import BackendSuite, wait_for_file
+from ray_jupyter.testing.suite.base import BackendSuite, eventually, wait_for_file
 from ray_jupyter.util.multiprocessing import Pool
 
 
@@ -188,6 +188,29 @@ class ProcessPoolTests(BackendSuite):
             pids = [pool.apply(os.getpid) for _ in range(4)]
         assert pids[0] == pids[1] != pids[2] == pids[3]
 
+    def test_a_process_that_dies_fails_its_call_only(self) -> None:
+        self.needs_processes()
+        with Pool(1) as pool:
+            with pytest.raises(ray.ActorDiedError, match="exited with code 3"):
+                pool.apply(os._exit, (3,))
+            assert pool.apply(_square, (2,)) == 4
+
+    def test_a_pool_in_a_task(self) -> None:
+        @ray.remote
+        def squares(n: int) -> list[int]:
+            with Pool(2) as pool:
+                return pool.map(_square, range(n))
+
+        assert ray.get(squares.remote(4)) == [0, 1, 4, 9]
+
+    def test_an_unclosed_pool_is_reported(self) -> None:
+        self.needs_processes()
+        pool = Pool(1)
+        assert pool.apply(_square, (2,)) == 4
+        with pytest.warns(ResourceWarning, match="unclosed running pool"):
+            del pool
+        eventually(lambda: not _pool_threads())
+
     def test_close_and_join_finish_what_was_begun(self) -> None:
         pool = Pool(2)
         result = pool.map_async(_square, range(20), chunksize=1)
@@ -236,6 +259,10 @@ class ProcessPoolTests(BackendSuite):
         with pytest.raises(NotImplementedError, match="another process"):
             pickle.dumps(pool)
         assert "state=RUN pool_size=2" in repr(pool)
+
+
+def _pool_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("ray_jupyter-pool")]
 
 
 _MAIN_SOURCE = """

@@ -137,6 +137,18 @@ class QueueTests(BackendSuite):
         assert sorted(ray.get(waiting, timeout=40)) == [1, 2, 3]
         ray.get(feeding)
 
+    def test_an_actor_waits_for_items(self) -> None:
+        self.needs_background()
+
+        class Consumer:
+            def take(self, source: Queue, count: int) -> list[Any]:
+                return [source.get() for _ in range(count)]
+
+        many = Queue()
+        taken = ray.remote(Consumer).remote().take.remote(many, 3)
+        ray.get(_put.remote(many, [1, 2, 3]))
+        assert ray.get(taken, timeout=40) == [1, 2, 3]
+
     def test_in_coroutines(self, shared: Queue) -> None:
         async def play() -> list[Any]:
             async def feed() -> None:
