@@ -31,6 +31,28 @@ __all__ = [
 ]
 
 _MODULES = {"executor", "joblib", "multiprocessing", "queue"}
+_NEAREST = {
+    "accelerators": "num_gpus= and resources=",
+    "collective": "actors that pass arrays as refs",
+    "connect": "init()",
+    "deregister_serializer": "__reduce__ of the class",
+    "disable_log_once_globally": "the module logging",
+    "disconnect": "shutdown()",
+    "enable_periodic_logging": "the module logging",
+    "get_current_placement_group": "num_cpus= and resources=: there is one machine",
+    "get_node_instance_id": "nodes()",
+    "get_node_ip_address": "nodes()",
+    "get_placement_group": "num_cpus= and resources=: there is one machine",
+    "iter": "util.map",
+    "log_once": "the module logging",
+    "pdb": "init(mode='inline') and breakpoint()",
+    "placement_group": "num_cpus= and resources=: there is one machine",
+    "placement_group_table": "num_cpus= and resources=: there is one machine",
+    "ray_debugpy": "init(mode='inline') and breakpoint()",
+    "register_serializer": "__reduce__ of the class",
+    "remove_placement_group": "num_cpus= and resources=: there is one machine",
+}
+"""What else Ray keeps here, and what to use instead."""
 
 if TYPE_CHECKING:
     from ray_jupyter.util import executor, joblib, multiprocessing, queue
@@ -45,7 +67,10 @@ else:
             return Executor
         if name in _MODULES:
             return importlib.import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        text = f"module {__name__!r} has no attribute {name!r}"
+        if name in _NEAREST:
+            text += f": it is Ray's, and not supported by ray_jupyter; use {_NEAREST[name]}"
+        raise AttributeError(text)
 
 
 def __dir__() -> list[str]:

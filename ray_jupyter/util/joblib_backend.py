@@ -161,9 +161,8 @@ def _loaded(value: Any) -> Any:
 
 def _size_bytes(value: Any) -> int:
     """Return the size of arrays, sparse matrices and data frames; 0 for everything else."""
-    usage = getattr(value, "memory_usage", None)
-    if callable(usage):
-        used = usage()
+    if type(value).__module__.startswith("pandas.") and hasattr(value, "memory_usage"):
+        used = value.memory_usage()  # of a series a number, of a frame one per column
         return int(used if isinstance(used, int) else used.sum())
     size = getattr(value, "nbytes", None)
     if size is None:

@@ -84,9 +84,8 @@ class Queue:
             Full: no room, or none within ``timeout`` seconds.
             ValueError: a negative timeout.
         """
-        patience = _Patience(block, timeout)
-        while not api.get(self._actor().put.remote([], item)):
-            item = _stored(item)
+        patience, stored = _Patience(block, timeout), _stored(item)
+        while not api.get(self._actor().put.remote([], stored)):
             _rest(patience.pause_s() or _raise(self._full_text()))
 
     async def put_async(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
@@ -98,9 +97,8 @@ class Queue:
         """
         import asyncio
 
-        patience = _Patience(block, timeout)
-        while not await self._actor().put.remote([], item):
-            item = _stored(item)
+        patience, stored = _Patience(block, timeout), _stored(item)
+        while not await self._actor().put.remote([], stored):
             await asyncio.sleep(patience.pause_s() or _raise(self._full_text()))
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
@@ -156,7 +154,7 @@ class Queue:
         if not isinstance(items, Iterable):
             raise TypeError(f"put_nowait_batch() needs an iterable of items, got {items!r}")
         batch = list(items)
-        if not api.get(self._actor().put.remote(batch)):
+        if not api.get(self._actor().put.remote(api.put(batch))):
             raise Full(f"{len(batch)} items do not fit: {self._full_text()}")
 
     def get_nowait(self) -> Any:
@@ -273,7 +271,7 @@ def _rest(duration_s: float) -> None:
 
 
 def _stored(item: Any) -> ObjectRef[Any]:
-    """Return ``item`` as a ref, so that asking again does not pickle it again."""
+    """Return a ref of ``item``: however often we ask for room, it is pickled once."""
     return item if isinstance(item, ObjectRef) else api.put(item)
 
 

@@ -77,6 +77,36 @@ def test_how_many_at_a_time(mode: str) -> None:
         run(abs, (1,), n_jobs=0)
 
 
+def test_options_of_the_tasks(mode: str) -> None:
+    with joblib.parallel_config(backend="ray", ray_remote_args={"num_cpus": 2}):
+        assert joblib.Parallel()(joblib.delayed(abs)(x) for x in (-1, -2)) == [1, 2]
+    if mode == "local":
+        with (
+            joblib.parallel_config(backend="ray", ray_remote_args={"num_cpu": 2}),
+            pytest.raises(ValueError, match="did you mean 'num_cpus'"),
+        ):
+            joblib.Parallel()(joblib.delayed(abs)(x) for x in (-1, -2))
+
+
+def test_what_counts_as_large() -> None:
+    from scipy.sparse import eye
+
+    from ray_jupyter.util.joblib_backend import _size_bytes
+
+    class Frame:
+        __module__ = "pandas.core.frame"
+
+        def memory_usage(self) -> Any:
+            return np.array([128, 800])
+
+    class Model:
+        def memory_usage(self, unit: str) -> int:
+            return 1
+
+    values = [np.ones(100), eye(100), Frame(), Model(), "x" * 1000, None, [1]]
+    assert [_size_bytes(value) for value in values] == [800, 800, 928, 0, 0, 0, 0]
+
+
 def test_the_users_own_error(mode: str) -> None:
     with pytest.raises(LookupError, match="at 3"):
         run(fail_at, *[(3, x) for x in range(10)])

@@ -76,5 +76,5 @@ def test_rays_other_errors_are_never_raised_and_say_why() -> None:
 def test_names_of_ray_without_a_class_say_what_is_nearest() -> None:
     with pytest.raises(AttributeError, match=r"RpcError.*nearest is RaySystemError"):
         exceptions.RpcError  # noqa: B018 - asking is the test
-    with pytest.raises(ImportError):
-        importlib.import_module("ray_jupyter.exceptions.RpcError")
+    with pytest.raises(AttributeError, match=r"placement_group.*use num_cpus="):
+        ray.util.placement_group  # noqa: B018

@@ -89,11 +89,13 @@ class AsyncResult:
             self._left -= 1
             if self._left:
                 return
-        if self._error is None:
-            self._call(self._callback, self._value)
-        else:
-            self._call(self._error_callback, lambda: self._error)
-        self._done.set()
+        try:
+            if self._error is None:
+                self._call(self._callback, self._value)
+            else:
+                self._call(self._error_callback, lambda: self._error)
+        finally:
+            self._done.set()
 
     def _call(self, callback: Callable[[Any], object] | None, value: Callable[[], Any]) -> None:
         if callback is None:
