@@ -119,8 +119,8 @@ class ActorPool:
         work = self._busy.get(self._next_return)
         if work is None:
             raise ValueError("get_next() after get_next_unordered(): the order is lost; use one")
-        ready, _ = api.wait([work.signal], timeout=timeout)
-        return self._take(work, bool(ready), timeout, ignore_if_timedout)
+        is_ready = timeout is None or bool(api.wait([work.signal], timeout=timeout)[0])
+        return self._take(work, is_ready, timeout, ignore_if_timedout)
 
     def get_next_unordered(
         self, timeout: float | None = None, ignore_if_timedout: bool = False

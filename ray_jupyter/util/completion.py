@@ -22,13 +22,13 @@ from ray_jupyter.util.checks import check_positive, check_timeout
 from ray_jupyter.util.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
 _IN_FLIGHT_MIN, _IN_FLIGHT_PER_CPU = 100, 4
 
 
 def as_completed(
-    refs: Sequence[ObjectRef[Any]], timeout: float | None = None, *, chunk_size: int = 10,
+    refs: Iterable[ObjectRef[Any]], timeout: float | None = None, *, chunk_size: int = 10,
     yield_obj_refs: bool = False,
 ) -> Iterator[Any]:  # fmt: skip
     """Return an iterator of the values of ``refs``, those that are there first.
@@ -50,9 +50,9 @@ def as_completed(
     for index, ref in enumerate(refs):
         if not isinstance(ref, ObjectRef):
             raise TypeError(f"as_completed() needs ObjectRefs; item {index} is {ref!r}")
+        if ref.id in flight.pending:
+            raise ValueError(f"as_completed() needs distinct refs; {ref!r} is given twice")
         flight.pending[ref.id] = ref
-    if len(flight.pending) != len(refs):
-        raise ValueError("as_completed() needs distinct refs; some are given twice")
     return _values(flight.finished(), yield_obj_refs)
 
 

@@ -251,6 +251,8 @@ class ProcessPoolTests(BackendSuite):
                 Pool(**arguments)
         with pytest.raises(ValueError, match="did you mean 'num_cpus'"):
             Pool(ray_remote_args={"num_cpu": 1})
+        with pytest.raises(ValueError, match="could never run"):
+            Pool(ray_remote_args={"num_gpus": 4})
         for call in (pool.map, pool.imap):
             with pytest.raises(ValueError, match="chunksize"):
                 call(_square, [1], chunksize=0)

@@ -69,11 +69,11 @@ class Job:
             try:
                 items = next(self._chunks, None)
             except Exception as error:  # of the user's iterable: the call fails there, and ends
-                self.result.settle(number, None, error)
+                self.result._settle(number, None, error)
                 self._taken, items = number + 1, None
             if items is None:
                 self._is_over = True
-                self.result.end(self._taken)
+                self.result._end(self._taken)
                 return None
             self._taken = number + 1
             return Chunk(self, number, items)
@@ -90,6 +90,10 @@ class Lane:
         self._lock = threading.Lock()
         self._ended = False
 
+    def start(self) -> None:
+        """Have the process ready before the first chunk."""
+        self._ready_actor()
+
     def serve(self, chunk: Chunk) -> None:
         """Run a chunk and settle it."""
         job = chunk.job
@@ -105,7 +109,7 @@ class Lane:
         self._served += 1
         if self._served == self._chunks_max:
             self._actor = None  # the last handle: the process ends
-        job.result.settle(chunk.number, values, failure)
+        job.result._settle(chunk.number, values, failure)
 
     def _ready_actor(self) -> ActorHandle:
         with self._lock:
@@ -220,7 +224,7 @@ class Lanes:
         for lane in self._lanes:
             lane.kill()
         for job in jobs:
-            job.result.abandon(RuntimeError("the pool was terminated before this was done"))
+            job.result._abandon(RuntimeError("the pool was terminated before this was done"))
 
     def join(self) -> None:
         """Wait until every lane has ended."""

@@ -71,11 +71,12 @@ class Pool:
         actor_class = remote(Process).options(**(ray_remote_args or {}))
         self._processes = processes
         self._calling = threading.Lock()
-        self._lanes = Lanes(
-            [Lane(lambda: actor_class.remote(*arguments), maxtasksperchild)
-             for _ in range(processes)],
-            threaded=session.connected().name != "inline",
-        )  # fmt: skip
+        lanes = [
+            Lane(lambda: actor_class.remote(*arguments), maxtasksperchild) for _ in range(processes)
+        ]
+        for lane in lanes:
+            lane.start()
+        self._lanes = Lanes(lanes, threaded=session.connected().name != "inline")
 
     def apply(
         self, func: Callable[..., Any], args: Iterable[Any] | None = (),

@@ -1,6 +1,6 @@
 """What the calls of a pool return at once: ``AsyncResult`` and ``IMapIterator``.
 
-A call is done in chunks. The lane that has run one calls ``settle``, in any order and from
+A call is done in chunks. The lane that has run one calls ``_settle``, in any order and from
 any thread; whoever waits, waits on a condition of the standard library.
 """
 
@@ -79,7 +79,7 @@ class AsyncResult:
         values = [value for number in sorted(self._parts) for value in self._parts[number]]
         return values[0] if self._single else values
 
-    def settle(self, number: int, values: list[Any] | None, error: BaseException | None) -> None:
+    def _settle(self, number: int, values: list[Any] | None, error: BaseException | None) -> None:
         """Chunk ``number`` has been run; the first error is the call's."""
         with self._lock:
             if error is None:
@@ -107,10 +107,10 @@ class AsyncResult:
                 print(f"in the callback of {self!r}:", file=sys.stderr)
                 traceback.print_exc()
 
-    def end(self, count: int) -> None:
+    def _end(self, count: int) -> None:
         """All chunks have been taken."""
 
-    def abandon(self, error: BaseException) -> None:
+    def _abandon(self, error: BaseException) -> None:
         """The pool has been terminated: what is not there does not come."""
         with self._lock:
             if self._left:
@@ -166,7 +166,7 @@ class IMapIterator:
     def _is_over(self) -> bool:
         return self._settled == self._count
 
-    def settle(self, number: int, values: list[Any] | None, error: BaseException | None) -> None:
+    def _settle(self, number: int, values: list[Any] | None, error: BaseException | None) -> None:
         """Chunk ``number`` has been run."""
         outcomes = [(True, value) for value in values or ()]
         if error is not None:
@@ -182,13 +182,13 @@ class IMapIterator:
                     self._settled += 1
             self._changed.notify_all()
 
-    def end(self, count: int) -> None:
+    def _end(self, count: int) -> None:
         """All ``count`` chunks have been taken."""
         with self._changed:
             self._count = count
             self._changed.notify_all()
 
-    def abandon(self, error: BaseException) -> None:
+    def _abandon(self, error: BaseException) -> None:
         """The pool has been terminated: what is not there does not come."""
         with self._changed:
             if not self._is_over():
