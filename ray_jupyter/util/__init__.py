@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from ray_jupyter.util.actor_pool import ActorPool
 from ray_jupyter.util.check_serialize import inspect_serializability
-from ray_jupyter.util.completion import (
-    as_completed,
-    map,  # noqa: A004 - it is the builtin's parallel twin
-    map_unordered,
-)
+from ray_jupyter.util.completion import as_completed, map_unordered
+from ray_jupyter.util.completion import map as map  # noqa: A004 - the builtin's parallel twin
 
+# Without ``map``: a star import must not replace the builtin.
 __all__ = [
     "ActorPool",
     "Executor",
@@ -24,7 +22,6 @@ __all__ = [
     "executor",
     "inspect_serializability",
     "joblib",
-    "map",
     "map_unordered",
     "multiprocessing",
     "queue",
@@ -74,4 +71,4 @@ else:
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return [*__all__, "map"]
