@@ -16,7 +16,6 @@ from ray_jupyter.testing.suite.base import eventually, statistics, wait_for_file
 from ray_jupyter.util.multiprocessing import Pool
 from ray_jupyter.util.queue import Queue
 
-
 pytestmark = pytest.mark.usefixtures("session")
 
 
