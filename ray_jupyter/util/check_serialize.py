@@ -5,8 +5,10 @@ Lives here: the search, and the tree it prints. Does not: pickling (``runtime.st
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from types import CodeType, FunctionType
 from typing import Any, TextIO
 
 from ray_jupyter.errors import RayError
@@ -105,12 +107,7 @@ def _parts(value: Any) -> Iterator[tuple[str, str, Any]]:
     if wrapped is not None and not inspect.isfunction(value):
         yield "wrapped", getattr(wrapped, "__name__", "function"), wrapped
     elif inspect.isfunction(value):
-        used = inspect.getclosurevars(value)
-        yield from (("closure variable", name, part) for name, part in used.nonlocals.items())
-        yield from (("global variable", name, part) for name, part in used.globals.items())
-        for name, parameter in inspect.signature(value).parameters.items():
-            if parameter.default is not parameter.empty:
-                yield "default of argument", name, parameter.default
+        yield from _variables(value)
     elif inspect.ismethod(value):
         yield "object of the method", "self", value.__self__
         yield from _parts(value.__func__)
@@ -130,6 +127,35 @@ def _parts(value: Any) -> Iterator[tuple[str, str, Any]]:
         for name, part in members.items():
             if not (name.startswith("__") and name.endswith("__")):
                 yield what, name, getattr(part, "__func__", part)
+
+
+def _variables(function: FunctionType) -> Iterator[tuple[str, str, Any]]:
+    """Yield what travels with a function that is pickled by value."""
+    cells = function.__closure__ or ()
+    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
+        try:
+            yield "closure variable", name, cell.cell_contents
+        except ValueError:  # it has no value yet
+            continue
+    for name in _global_names(function.__code__):
+        if name in function.__globals__:
+            yield "global variable", name, function.__globals__[name]
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is not parameter.empty:
+            yield "default of argument", name, parameter.default
+
+
+def _global_names(code: CodeType) -> dict[str, None]:
+    """Return the globals that a function reads, functions inside it included, in order."""
+    names = {
+        instruction.argval: None
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "LOAD_GLOBAL"
+    }
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _global_names(constant)
+    return names
 
 
 def _text(value: Any) -> str:

@@ -41,6 +41,21 @@ def calls_another() -> Any:
     return uses_a_global()
 
 
+def uses_it_inside() -> Any:
+    return [GUARD for _ in range(3)], lambda: GUARD
+
+
+def made_too_early() -> Any:
+    guard = threading.Lock()
+
+    def inner() -> Any:
+        return guard, later
+
+    yield inner
+    later = 1
+    yield later
+
+
 def made_closure() -> Any:
     guard, fine = threading.Lock(), 1
 
@@ -76,6 +91,8 @@ def by_value(function: Any) -> Any:
         (by_value(uses_a_global), ("uses_a_global", "GUARD")),
         (by_value(has_a_default), ("has_a_default", "guard")),
         (by_value(calls_another), ("calls_another", "uses_a_global", "GUARD")),
+        (by_value(uses_it_inside), ("uses_it_inside", "GUARD")),
+        (by_value(next(made_too_early())), ("made_too_early.<locals>.inner", "guard")),
         (by_value(made_closure()), ("made_closure.<locals>.inner", "guard")),
         (Holder(), ("Holder", "guard")),
         (Holder().method, ("Holder.method", "self", "guard")),
