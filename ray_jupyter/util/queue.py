@@ -17,10 +17,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter import api, session
-from ray_jupyter.errors import ActorDiedError
+from ray_jupyter.errors import ActorDiedError, StaleRefError
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import remote
 from ray_jupyter.util.checks import check_timeout
@@ -84,7 +85,7 @@ class Queue:
             Full: no room, or none within ``timeout`` seconds.
             ValueError: a negative timeout.
         """
-        patience, stored = _Patience(block, timeout), _stored(item)
+        patience, stored = _Patience(block, timeout), self._stored(item)
         while not api.get(self._actor().put.remote([], stored)):
             _rest(patience.pause_s() or _raise(self._full_text()))
 
@@ -97,7 +98,7 @@ class Queue:
         """
         import asyncio
 
-        patience, stored = _Patience(block, timeout), _stored(item)
+        patience, stored = _Patience(block, timeout), self._stored(item)
         while not await self._actor().put.remote([], stored):
             await asyncio.sleep(patience.pause_s() or _raise(self._full_text()))
 
@@ -154,7 +155,7 @@ class Queue:
         if not isinstance(items, Iterable):
             raise TypeError(f"put_nowait_batch() needs an iterable of items, got {items!r}")
         batch = list(items)
-        if not api.get(self._actor().put.remote(api.put(batch))):
+        if not api.get(self._actor().put.remote(self._stored(batch))):
             raise Full(f"{len(batch)} items do not fit: {self._full_text()}")
 
     def get_nowait(self) -> Any:
@@ -190,15 +191,22 @@ class Queue:
         """
         if self.actor is None:
             return
-        if not force:
-            api.wait([self.actor.size.remote()], timeout=grace_period_s)
-        api.kill(self.actor)
+        with suppress(StaleRefError):  # its session has ended, and the actor with it
+            if not force:
+                api.wait([self.actor.size.remote()], timeout=grace_period_s)
+            api.kill(self.actor)
         self.actor = None
 
     def _actor(self) -> ActorHandle:
         if self.actor is None:
             raise ActorDiedError("this queue was shut down; make another one with Queue()")
+        session.owner_of(self.actor._ref)  # or storing an item would start another session
         return self.actor
+
+    def _stored(self, item: Any) -> ObjectRef[Any]:
+        """Return a ref of ``item``: however often we ask for room, it is pickled once."""
+        self._actor()
+        return item if isinstance(item, ObjectRef) else api.put(item)
 
     def _take(self, count: int) -> list[Any] | None:
         ref = self._actor().take.remote(count)
@@ -268,11 +276,6 @@ class _Patience:
 def _rest(duration_s: float) -> None:
     """Wait; in a task, without the task's resources."""
     session.require().wait((), 1, duration_s)
-
-
-def _stored(item: Any) -> ObjectRef[Any]:
-    """Return a ref of ``item``: however often we ask for room, it is pickled once."""
-    return item if isinstance(item, ObjectRef) else api.put(item)
 
 
 def _raise(full_text: str | None) -> Any:

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ray_jupyter import api
+from ray_jupyter import api, session
 from ray_jupyter.errors import ActorDiedError, StaleRefError
 from ray_jupyter.util.causes import own_exception
 
@@ -117,6 +117,7 @@ class Lane:
                 raise ActorDiedError("the pool was terminated")
             if self._actor is None:
                 self._actor, self._served = self._start(), 0
+            session.owner_of(self._actor._ref)  # or storing the call would start another session
             return self._actor
 
     def release(self) -> None:
