@@ -177,10 +177,14 @@ class IMapIterator:
                 self._settled += 1
             else:
                 self._early[number] = outcomes
-                while self._settled in self._early:
-                    self._items.extend(self._early.pop(self._settled))
-                    self._settled += 1
+                self._line_up()
             self._changed.notify_all()
+
+    def _line_up(self) -> None:
+        """Move what is next in order to the items; under the lock."""
+        while self._settled in self._early:
+            self._items.extend(self._early.pop(self._settled))
+            self._settled += 1
 
     def _end(self, count: int) -> None:
         """All ``count`` chunks have been taken."""
