@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.culprits import blame_argument, blame_result, blame_variable
+from ray_jupyter.backends.inline_calls import is_retried, pickled_error, results, text_of
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.errors import (
     ActorDiedError,
@@ -29,7 +30,7 @@ from ray_jupyter.errors import (
 )
 from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
-from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
+from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
     from ray_jupyter.config import Config
@@ -38,11 +39,23 @@ if TYPE_CHECKING:
 class _Call:
     """The frozen arguments of a call: references by id, the rest pickled."""
 
-    __slots__ = ("payload", "references")
+    __slots__ = ("held", "payload", "references")
 
-    def __init__(self, payload: bytes, references: dict[int | str, int]) -> None:
+    def __init__(
+        self, payload: bytes, references: dict[int | str, int], held: tuple[int, ...]
+    ) -> None:
         self.payload = payload
         self.references = references
+        self.held = held
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        """The ids of all objects that the call takes."""
+        return (*self.references.values(), *self.held)
+
+
+class _Attempt:
+    """One run of a task's function: see ``Backend.stack``."""
 
 
 class InlineBackend:
@@ -58,6 +71,7 @@ class InlineBackend:
         self.drop = self._store.drop
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
+        self._here = threading.local()
 
     # Tasks and actors
 
@@ -97,6 +111,7 @@ class InlineBackend:
     ) -> int:
         """Call a method and return the id of its result; see ``Backend.call_actor``."""
         call = self._frozen(template, args, kwargs)
+        call.held = (actor_id, *call.held)
         if actor_id in self._actors:
             return self._run(template, getattr(self._actors[actor_id], template.method or ""), call)
         reason = self._deaths.get(actor_id, "no handle to it was left")
@@ -178,6 +193,28 @@ class InlineBackend:
             "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
         }  # fmt: skip
 
+    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """Return the answer to a question; see ``Backend.query``."""
+        self._release_dropped()
+        if question == "references":
+            return self._store.references()
+        if question == "failures":
+            return self._journal.failures()
+        if question == "unfinished":
+            return self._journal.unfinished()
+        raise KeyError(question)
+
+    def stack(self) -> Sequence[object]:
+        """Return the attempts of this thread; see ``Backend.stack``."""
+        return tuple(getattr(self._here, "attempts", ()))
+
+    def accompany(self, value: object) -> None:
+        """Check that it could be sent; there is nowhere to send it."""
+        serialize(value)
+
+    def renew_workers(self) -> None:
+        """Do nothing: there are no workers."""
+
     def shutdown(self) -> None:
         """Forget everything; idempotent."""
         self._actors.clear()
@@ -210,10 +247,10 @@ class InlineBackend:
                 references[place] = value.id
                 given[place] = None
         try:
-            payload = serialize(given).to_bytes()
+            serialized = serialize(given)
         except SerializationError as error:
             raise blame_argument(template, args, kwargs, error) from error
-        return _Call(payload, references)
+        return _Call(serialized.to_bytes(), references, serialized.contained)
 
     def _check_feasible(self, template: TaskTemplate) -> None:
         total = self._config.totals()
@@ -230,9 +267,12 @@ class InlineBackend:
         submit_ns = time.monotonic_ns()
         for source in call.references.values():
             if self._store.value(source).is_error:
-                self._journal.record(task_id, template, "FAILED", submit_ns, 0, 0)
+                self._journal.record(
+                    task_id, template, "FAILED", submit_ns, 0, 0, call.arguments,
+                    self._text_of(source),
+                )  # fmt: skip
                 return self._store.keep(task_id, [self._store.value(source)] * template.num_returns)
-        attempt = 0
+        attempt, text = 0, ""
         while True:
             start_ns = time.monotonic_ns()
             try:
@@ -240,18 +280,25 @@ class InlineBackend:
                 status = "FINISHED"
                 break
             except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
-                self._journal.record(task_id, template, "FAILED", submit_ns, start_ns, attempt)
+                self._journal.record(
+                    task_id, template, "FAILED", submit_ns, start_ns, attempt, call.arguments,
+                    "KeyboardInterrupt",
+                )  # fmt: skip
                 raise
             except BaseException as failure:  # SystemExit too: a task never ends its driver
-                if not _is_retried(template, failure, attempt):
+                if not is_retried(template, failure, attempt):
                     where = f"task {task_id:x}, attempt {attempt + 1}, inline"
-                    error = Value(_pickled_error(template.name, failure, where), is_error=True)
+                    error = Value(
+                        pickled_error(template.name, failure, where, __name__), is_error=True
+                    )
                     values = [error] * template.num_returns
-                    status = "FAILED"
+                    status, text = "FAILED", text_of(failure)
                     break
             attempt += 1
             self._journal.retries += 1
-        self._journal.record(task_id, template, status, submit_ns, start_ns, attempt)
+        self._journal.record(
+            task_id, template, status, submit_ns, start_ns, attempt, call.arguments, text
+        )
         return self._store.keep(task_id, values)
 
     def _attempt(
@@ -262,13 +309,16 @@ class InlineBackend:
             given[place] = self._store.load(object_id)
         args = [value for place, value in given.items() if isinstance(place, int)]
         kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
-        marks = self._journal.enter(task_id, template)
+        marks = self._journal.enter(task_id, template, call.arguments)
+        outer = self.stack()
+        self._here.attempts = (*outer, _Attempt())
         try:
             result = function(*args, **kwargs)
         finally:
+            self._here.attempts = outer
             self._journal.leave(template, marks)
         values = []
-        for value in _results(template, result):
+        for value in results(template, result):
             try:
                 values.append(Value(serialize(value)))
             except SerializationError as error:
@@ -278,59 +328,18 @@ class InlineBackend:
     def _fail(self, template: TaskTemplate, error: RayError) -> int:
         """Store ``error`` as every result of a call that did not run."""
         task_id = self._store.mint(template.num_returns)
-        self._journal.record(task_id, template, "FAILED", time.monotonic_ns(), 0, 0)
+        now_ns = time.monotonic_ns()
+        self._journal.record(task_id, template, "FAILED", now_ns, 0, 0, (), str(error))
         return self._store.keep(
             task_id, [Value(serialize(error), is_error=True)] * template.num_returns
         )
+
+    def _text_of(self, object_id: int) -> str:
+        """Return what the error says that is stored under an id."""
+        error: Any = deserialize(self._store.value(object_id).payload)
+        return text_of(error.cause if isinstance(error, RayTaskError) else error)
 
     def _release_dropped(self) -> None:
         for object_id in self._store.release_dropped():
             self._actors.pop(object_id, None)
             self._deaths.pop(object_id, None)
-
-
-def _results(template: TaskTemplate, result: Any) -> list[Any]:
-    """Return the values that a call makes of what its function returned.
-
-    Raises:
-        ValueError: not as many as ``num_returns`` says.
-    """
-    if template.num_returns <= 1:
-        return [result][: template.num_returns]
-    try:
-        values = [result] if isinstance(result, (str, bytes, dict)) else list(result)
-    except TypeError:
-        values = [result]
-    if len(values) != template.num_returns:
-        raise ValueError(
-            f"{template.name}() has num_returns={template.num_returns} and returned {len(values)} "
-            f"value{'s' if len(values) != 1 else ''}"
-        )
-    return values
-
-
-def _is_retried(template: TaskTemplate, failure: BaseException, attempt: int) -> bool:
-    retried = template.retry_exceptions
-    if template.max_retries != -1 and attempt >= template.max_retries:
-        return False
-    if isinstance(retried, bool):
-        return retried and isinstance(failure, Exception)
-    return isinstance(failure, retried)
-
-
-def _pickled_error(name: str, failure: BaseException, where: str) -> Serialized:
-    """Return the ``RayTaskError`` for ``failure``; a stand-in for what does not travel."""
-    trace = failure.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(failure), failure, trace))
-    try:
-        pickled = serialize(RayTaskError(name, text, failure, where))
-        deserialize(pickled.to_bytes())
-    except Exception as problem:  # whatever a foreign class's pickling raises
-        stand_in = RuntimeError(
-            f"{type(failure).__qualname__}: {failure} (the exception itself cannot be pickled: "
-            f"{problem})"
-        )
-        pickled = serialize(RayTaskError(name, text, stand_in, where))
-    return pickled
