@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
 from ray_jupyter import errors as exceptions
 from ray_jupyter import services
@@ -52,13 +52,6 @@ from ray_jupyter.modes import PYTHON_MODE, SCRIPT_MODE, SHELL_MODE, SILENT_MODE,
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
 from ray_jupyter.services import kill_workers
-
-if TYPE_CHECKING:
-    from ray_jupyter import array
-    from ray_jupyter.compat2016.calls import disconnect, register_class, select
-    from ray_jupyter.compat2016.graph import visualize_computation_graph
-    from ray_jupyter.compat2016.info import scheduler_info, task_info
-    from ray_jupyter.compat2016.reusables import Reusable, reusables
 
 __all__ = [
     "PYTHON_MODE",
@@ -126,15 +119,23 @@ _LAZY = {  # name -> the module it comes from: not every program needs these
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is first asked for."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+if _typing.TYPE_CHECKING:
+    from ray_jupyter import array
+    from ray_jupyter.compat2016.calls import disconnect, register_class, select
+    from ray_jupyter.compat2016.graph import visualize_computation_graph
+    from ray_jupyter.compat2016.info import scheduler_info, task_info
+    from ray_jupyter.compat2016.reusables import Reusable, reusables
+else:
 
-    module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
-    value = globals()[name] = module if _LAZY[name] == name else getattr(module, name)
-    return value
+    def __getattr__(name):
+        """Import what is first asked for."""
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
+        value = globals()[name] = module if _LAZY[name] == name else getattr(module, name)
+        return value
 
 
 def __dir__() -> list[str]:

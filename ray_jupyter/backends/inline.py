@@ -11,24 +11,30 @@ Tasks of one thread run one after another, in the order submitted.
 from __future__ import annotations
 
 import os
-import platform
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.backends.culprits import blame_argument, blame_result, blame_variable
-from ray_jupyter.backends.inline_calls import is_retried, pickled_error, results, text_of
+from ray_jupyter.backends.culprits import blame_result, blame_variable
+from ray_jupyter.backends.inline_calls import (
+    Call,
+    check_feasible,
+    freeze,
+    is_retried,
+    pickled_error,
+    results,
+    text_of,
+    text_of_value,
+)
+from ray_jupyter.backends.inline_reports import InlineReports
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.errors import (
     ActorDiedError,
     RayError,
-    RayTaskError,
     SerializationError,
-    StaleRefError,
 )
-from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
@@ -36,29 +42,11 @@ if TYPE_CHECKING:
     from ray_jupyter.config import Config
 
 
-class _Call:
-    """The frozen arguments of a call: references by id, the rest pickled."""
-
-    __slots__ = ("held", "payload", "references")
-
-    def __init__(
-        self, payload: bytes, references: dict[int | str, int], held: tuple[int, ...]
-    ) -> None:
-        self.payload = payload
-        self.references = references
-        self.held = held
-
-    @property
-    def arguments(self) -> tuple[int, ...]:
-        """The ids of all objects that the call takes."""
-        return (*self.references.values(), *self.held)
-
-
 class _Attempt:
     """One run of a task's function: see ``Backend.stack``."""
 
 
-class InlineBackend:
+class InlineBackend(InlineReports):
     """The ``Backend`` without processes."""
 
     name = "inline"
@@ -158,52 +146,6 @@ class InlineBackend:
 
     # What is going on
 
-    def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
-        """Return (total, available): what tasks on the stack ask for is not available."""
-        total = self._config.totals()
-        available = dict(total)
-        for template in list(self._journal.running):
-            for name, amount in template.resources.items():
-                available[name] = max(available[name] - amount, 0.0)
-        return total, available
-
-    def nodes(self) -> list[dict[str, Any]]:
-        """Return this machine, as Ray describes one."""
-        return [{
-            "NodeID": self.session_id, "Alive": True, "alive": True,
-            "NodeManagerAddress": "127.0.0.1", "NodeManagerHostname": platform.node(),
-            "Resources": self._config.totals(),
-        }]  # fmt: skip
-
-    def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return (next cursor, records); see ``Backend.events``."""
-        return self._journal.since(since)
-
-    def statistics(self) -> dict[str, Any]:
-        """Return the counters; see ``Backend.statistics``."""
-        self._release_dropped()
-        journal, sizes = self._journal, self._store.sizes_bytes()
-        small = sum(size for size in sizes if size <= self._config.inline_max_bytes)
-        return {
-            "workers": 1, "workers_busy": min(len(journal.running), 1), "workers_blocked": 0,
-            "pids": [], "tasks": {**journal.ended, "RUNNING": len(journal.running)},
-            "retries": journal.retries, "objects": len(sizes),
-            "store_used_bytes": sum(sizes) - small, "spilled_bytes": 0, "inline_bytes": small,
-            "store_limit_bytes": self._config.object_store_memory_bytes,
-            "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
-        }  # fmt: skip
-
-    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
-        """Return the answer to a question; see ``Backend.query``."""
-        self._release_dropped()
-        if question == "references":
-            return self._store.references()
-        if question == "failures":
-            return self._journal.failures()
-        if question == "unfinished":
-            return self._journal.unfinished()
-        raise KeyError(question)
-
     def stack(self) -> Sequence[object]:
         """Return the attempts of this thread; see ``Backend.stack``."""
         return tuple(getattr(self._here, "attempts", ()))
@@ -224,44 +166,19 @@ class InlineBackend:
 
     def _frozen(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> _Call:
+    ) -> Call:
         """Return the call as it would be sent; check that all of it can be sent."""
         self._release_dropped()
-        self._check_feasible(template)
+        check_feasible(template, self._config.totals())
         if template.registration != self.session_id and template.function is not None:
             try:
                 serialize(template.function)
             except SerializationError as error:
                 raise blame_variable(template, error) from error
             template.registration = self.session_id
-        references: dict[int | str, int] = {}
-        given: dict[int | str, Any] = dict(enumerate(args))
-        given.update(kwargs)
-        for place, value in given.items():
-            if isinstance(value, Reference):
-                if value.session_id != self.session_id:
-                    raise StaleRefError(
-                        f"argument {place!r} of {template.name}(): {value!r} belongs to another "
-                        "session; run the code that made it again"
-                    )
-                references[place] = value.id
-                given[place] = None
-        try:
-            serialized = serialize(given)
-        except SerializationError as error:
-            raise blame_argument(template, args, kwargs, error) from error
-        return _Call(serialized.to_bytes(), references, serialized.contained)
+        return freeze(template, args, kwargs, self.session_id)
 
-    def _check_feasible(self, template: TaskTemplate) -> None:
-        total = self._config.totals()
-        for name, amount in template.resources.items():
-            if amount > total.get(name, 0.0):
-                raise ValueError(
-                    f"{template.name} asks for {amount:g} of {name!r} and the session has "
-                    f"{total.get(name, 0.0):g}: it could never run; give init() more"
-                )
-
-    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: _Call) -> int:
+    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: Call) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
@@ -269,7 +186,7 @@ class InlineBackend:
             if self._store.value(source).is_error:
                 self._journal.record(
                     task_id, template, "FAILED", submit_ns, 0, 0, call.arguments,
-                    self._text_of(source),
+                    text_of_value(self._store.value(source)),
                 )  # fmt: skip
                 return self._store.keep(task_id, [self._store.value(source)] * template.num_returns)
         attempt, text = 0, ""
@@ -302,7 +219,7 @@ class InlineBackend:
         return self._store.keep(task_id, values)
 
     def _attempt(
-        self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: _Call
+        self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: Call
     ) -> list[Value]:
         given: Any = deserialize(call.payload)
         for place, object_id in call.references.items():
@@ -333,11 +250,6 @@ class InlineBackend:
         return self._store.keep(
             task_id, [Value(serialize(error), is_error=True)] * template.num_returns
         )
-
-    def _text_of(self, object_id: int) -> str:
-        """Return what the error says that is stored under an id."""
-        error: Any = deserialize(self._store.value(object_id).payload)
-        return text_of(error.cause if isinstance(error, RayTaskError) else error)
 
     def _release_dropped(self) -> None:
         for object_id in self._store.release_dropped():

@@ -25,7 +25,7 @@ _STYLE = (
     ".rj-graph .task{fill:#dbeafe;stroke:#1d4ed8}.rj-graph .failed{fill:#fee2e2;stroke:#b91c1c;"
     "stroke-width:2}.rj-graph .running{fill:#fef3c7;stroke:#b45309}"
     ".rj-graph .object{fill:#f3f4f6;stroke:#4b5563}.rj-graph .root{fill:#e5e7eb;stroke:#111827}"
-    ".rj-graph path{fill:none;stroke:#4b5563}.rj-graph .launched{stroke-dasharray:2 4}"
+    ".rj-graph .note{fill:#6b7280}.rj-graph path{fill:none;stroke:#6b7280}.rj-graph .launched{stroke-dasharray:2 4}"
 )
 
 
@@ -57,13 +57,14 @@ def to_svg(shapes: Mapping[Node, Shape], edges: Mapping[Edge, str], note: str = 
     centres, bends = lay_out(widths, list(edges))
     right = max((centres[node][0] + widths[node] / 2 for node in shapes), default=0.0)
     bottom = max((y for _, y in centres.values()), default=0.0) + _HEIGHT_CSS_PX / 2
+    width = right + 2 * _MARGIN_CSS_PX
     height = bottom + _HEIGHT_CSS_PX / 2 + 2 * _MARGIN_CSS_PX + (24 if note else 0)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="rj-graph" role="img" '
-        f'width="{right + 2 * _MARGIN_CSS_PX:.0f}" height="{height:.0f}">',
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
         f"<title>Computation graph of {len(shapes)} nodes</title><style>{_STYLE}</style>",
         '<defs><marker id="rj-tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#4b5563"/></marker>'
+        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#6b7280;stroke:none"/></marker>'
         "</defs>",
         f'<g transform="translate({_MARGIN_CSS_PX:.0f} '
         f'{_MARGIN_CSS_PX + _HEIGHT_CSS_PX / 2:.0f})">',
@@ -73,7 +74,9 @@ def to_svg(shapes: Mapping[Node, Shape], edges: Mapping[Edge, str], note: str = 
         lines.append(f'<path class="{kind}" d="{_curve(points)}" marker-end="url(#rj-tip)"/>')
     lines += [_node(shape, centres[node], widths[node]) for node, shape in shapes.items()]
     if note:
-        lines.append(f'<text x="{right / 2:.0f}" y="{bottom + 20:.0f}">{_text(note)}</text>')
+        lines.append(
+            f'<text class="note" x="{right / 2:.0f}" y="{bottom + 20:.0f}">{_text(note)}</text>'
+        )
     return "\n".join([*lines, "</g></svg>"])
 
 

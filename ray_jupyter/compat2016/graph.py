@@ -17,7 +17,7 @@ from ray_jupyter import session
 from ray_jupyter.compat2016.drawing import Shape, to_dot, to_svg
 from ray_jupyter.compat2016.layered import Edge, Node
 
-TASKS_MAX = 500
+TASKS_MAX = 300
 """Tasks beyond this are not drawn, the oldest first: nobody can read more."""
 ROOT = "op-root"
 _BY_GRAPHVIZ = (".pdf", ".png")
@@ -34,10 +34,15 @@ class ComputationGraph:
     """
 
     def __init__(self, rows: list[tuple[Any, ...]]) -> None:
-        """Take rows of (task id, parent id, name, state, number of results, argument ids)."""
+        """Take rows of tasks.
+
+        Args:
+            rows: (task id, parent id, name, state, when submitted, number of results, ids of
+                the arguments) each.
+        """
         self.path: Path | None = None
         self.left_out = max(0, len(rows) - TASKS_MAX)
-        rows = sorted(rows)[self.left_out :]
+        rows = sorted(rows, key=lambda row: (row[4], row[0]))[self.left_out :]
         self.shapes: dict[Node, Shape] = {ROOT: Shape("root", ROOT, "", "the driver")}
         self.edges: dict[Edge, str] = {}
         drawn = {row[0] for row in rows}
@@ -45,7 +50,7 @@ class ComputationGraph:
             self._add(row, drawn)
 
     def _add(self, row: tuple[Any, ...], drawn: set[int]) -> None:
-        task_id, parent_id, name, state, num_returns, arguments = row
+        task_id, parent_id, name, state, _, num_returns, arguments = row
         task = ("task", task_id)
         self.shapes[task] = Shape("task", name, state, f"task {task_id:x}: {name}, {state}")
         parent = ("task", parent_id) if parent_id in drawn else ROOT
@@ -124,8 +129,8 @@ def visualize_computation_graph(
         ValueError, RuntimeError, OSError: see ``ComputationGraph.save``.
     """
     backend = session.connected()
-    live = [(*row[:4], *row[-2:]) for row in backend.query("unfinished")]
-    ended = [(*record[:4], *record[9:11]) for record in backend.events(0)[1]]
+    live = [(*row[:4], row[6], *row[-2:]) for row in backend.query("unfinished")]
+    ended = [(*record[:4], record[5], *record[9:11]) for record in backend.events(0)[1]]
     # A task may end between the two questions: then the later answer holds.
     rows = {row[0]: row for row in live + ended}
     graph = ComputationGraph(list(rows.values()))

@@ -18,6 +18,9 @@ Point = tuple[float, float]
 ROW_CSS_PX = 64.0
 GAP_CSS_PX = 18.0
 _SWEEPS = 6
+_SPAN_MAX = 8
+"""Edges over more rows than this have no bends: a chain of tasks that the driver launched one
+by one would have more bends than anything else, quadratically many."""
 
 
 def lay_out(
@@ -36,13 +39,14 @@ def lay_out(
     for edge in dict.fromkeys(edges):
         source, target = edge
         first, last = rows_of[source], rows_of[target]
-        bends: list[Node] = [("bend", edge, row) for row in range(first + 1, last)]
+        between = range(first + 1, last) if last - first <= _SPAN_MAX else ()
+        bends: list[Node] = [("bend", edge, row) for row in between]
         for row, bend in enumerate(bends, start=first + 1):
             rows_of[bend] = row
             width_of[bend] = 2.0
         chains[edge] = bends
-        path = [source, *bends, target]
-        pieces += pairwise(path)
+        if bends or last - first == 1:
+            pieces += pairwise([source, *bends, target])
     rows: list[list[Node]] = [[] for _ in range(max(rows_of.values(), default=-1) + 1)]
     for node, row in rows_of.items():
         rows[row].append(node)

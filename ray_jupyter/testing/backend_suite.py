@@ -2,10 +2,15 @@
 
 ::
 
-    from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+    from ray_jupyter.testing.backend_suite import (
+        Backend2016Tests, BackendSessionTests, BackendTests,
+    )
 
     class TestMine(BackendTests):
         arguments = {"mode": "mine", "num_cpus": 2, "resources": {"disk": 2}}
+
+    class TestMine2016(Backend2016Tests):
+        arguments = TestMine.arguments
 
     class TestMySessions(BackendSessionTests):
         arguments = TestMine.arguments
@@ -18,16 +23,22 @@ what a backend does not have. One session serves all tests of ``BackendTests``;
 from __future__ import annotations
 
 from ray_jupyter.testing.suite.actors import ActorTests
+from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
+from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.failures import FailureTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
-__all__ = ["BackendSessionTests", "BackendTests"]
+__all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests"]
 
 
 class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
     """All tests that share one session."""
+
+
+class Backend2016Tests(ReusableTests, Info2016Tests, RemoteArrayTests, DistributedArrayTests):
+    """All tests of what the system of 2016 had; they share one session."""
 
 
 class BackendSessionTests(SessionTests):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+from ray_jupyter.testing.backend_suite import Backend2016Tests, BackendSessionTests, BackendTests
 
 ARGUMENTS = {"mode": "local", "num_cpus": 2, "resources": {"disk": 2}}
 
 
 class TestLocal(BackendTests):
+    arguments = ARGUMENTS
+
+
+class TestLocal2016(Backend2016Tests):
     arguments = ARGUMENTS
 
 

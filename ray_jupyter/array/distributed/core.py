@@ -25,7 +25,7 @@ def numpy_to_dist(a: Any, *, block_size: int) -> Any:
     a = np.asarray(a)
     result = DistArray(a.shape, a.dtype, block_size)
     for index in result.indices():
-        result.refs[index] = api.put(np.ascontiguousarray(a[result.slices(index)]))
+        result.refs[index] = api.put(np.array(a[result.slices(index)], order="C"))
     return result
 
 

@@ -6,6 +6,15 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
-        for part in ("actors", "base", "failures", "objects", "sessions", "tasks")
+        for part in (
+            "actors",
+            "arrays",
+            "base",
+            "compat2016",
+            "failures",
+            "objects",
+            "sessions",
+            "tasks",
+        )
     )
 )
