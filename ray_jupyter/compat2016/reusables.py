@@ -169,7 +169,11 @@ class Reusables:
         return f"<ray.reusables: {', '.join(dir(self)) or 'none'}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrive, (self._definitions(),)
+        # The state apart: a definition's function may refer to this object again.
+        return _of_this_process, (), self._definitions()
+
+    def __setstate__(self, definitions: dict[str, tuple[int, Reusable | None]]) -> None:
+        self._take(definitions)
 
     def _definitions(self) -> dict[str, tuple[int, Reusable | None]]:
         """Return (time of making, definition) by name; ``None`` for one that was deleted."""
@@ -221,9 +225,8 @@ class Reusables:
                     )
 
 
-def _arrive(definitions: dict[str, tuple[int, Reusable | None]]) -> Reusables:
-    """Unpickle: there is one set of variables per process, whatever arrives."""
-    reusables._take(definitions)
+def _of_this_process() -> Reusables:
+    """Unpickle: there is one set of variables in a process, which takes over what arrives."""
     return reusables
 
 

@@ -134,3 +134,10 @@ def test_names_and_texts() -> None:
     reusables.x = Reusable(list, list)
     assert repr(reusables) == "<ray.reusables: x>"
     assert repr(Reusable(list, list)) == "Reusable(list, list)"
+
+
+def test_a_definition_may_use_the_object_itself() -> None:
+    mine = reusables
+    reusables.x = Reusable(lambda: 1)
+    reusables.y = Reusable(lambda: mine.x + 1)
+    assert deserialize(serialize(lambda: mine.y).to_bytes())() == 2
