@@ -207,22 +207,32 @@ class Reusables:
     def _accompany(self, backend: Backend) -> None:
         """A session begins: values of an earlier one are gone, the definitions go with it."""
         with self._lock:
-            live = {k: v for k, v in self._variables.items() if isinstance(v, _Variable)}
-            for variable in live.values():
-                variable.slots.clear()
-            vars(self)["_variables"] = live
+            live = self._forget_deleted()
         if live:
             backend.accompany(self)
+
+    def _forget_deleted(self) -> dict[str, _Variable | int]:
+        """Return the variables there are, without values; the caller has the lock."""
+        live: dict[str, _Variable | int] = {}
+        for name, variable in self._variables.items():
+            if isinstance(variable, _Variable):
+                variable.slots.clear()
+                live[name] = variable
+        vars(self)["_variables"] = live
+        return live
 
     def _take(self, definitions: dict[str, tuple[int, Reusable | None]]) -> None:
         """Take over definitions that are newer than those known."""
         with self._lock:
             for name, (made_ns, definition) in definitions.items():
-                known = self._variables.get(name, 0)
-                if made_ns > (known.made_ns if isinstance(known, _Variable) else known):
-                    self._variables[name] = (
-                        made_ns if definition is None else _Variable(definition, made_ns)
-                    )
+                self._take_one(name, made_ns, definition)
+
+    def _take_one(self, name: str, made_ns: int, definition: Reusable | None) -> None:
+        known = self._variables.get(name, 0)
+        if made_ns > (known.made_ns if isinstance(known, _Variable) else known):
+            self._variables[name] = (
+                made_ns if definition is None else _Variable(definition, made_ns)
+            )
 
 
 def _of_this_process() -> Reusables:
