@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
-from ray_jupyter.modes import settings_of
+from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
 
@@ -81,15 +81,14 @@ def init(
         mode = "inline"
     workers = others.pop("num_workers", None)
     driver_mode = others.pop("driver_mode", None)
-    asked = settings_of(driver_mode) if driver_mode is not None else {}
-    arguments = {
+    arguments = settle(driver_mode, {
         "num_cpus": workers if num_cpus is None else num_cpus,
         "num_gpus": num_gpus,
         "resources": resources,
         "object_store_memory_bytes": object_store_memory,
-        "log_to_driver": asked.get("log_to_driver", log_to_driver),
-        "mode": asked.get("mode", mode),
-    }
+        "log_to_driver": log_to_driver,
+        "mode": mode,
+    })  # fmt: skip
     return session.start(arguments | others, ignore_reinit_error=ignore_reinit_error)
 
 

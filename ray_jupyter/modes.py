@@ -27,13 +27,15 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def settings_of(driver_mode: object) -> dict[str, Any]:
-    """Return the arguments of ``init`` that a driver mode stands for.
+def settle(driver_mode: object, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``init`` with what a driver mode stands for.
 
     Raises:
         NotImplementedError: ``WORKER_MODE``.
-        ValueError: not a driver mode.
+        ValueError: not a driver mode, or an argument that contradicts it.
     """
+    if driver_mode is None:
+        return arguments
     if driver_mode == WORKER_MODE:
         raise NotImplementedError(
             "driver_mode=WORKER_MODE: workers are started by the session and connect by "
@@ -41,4 +43,11 @@ def settings_of(driver_mode: object) -> dict[str, Any]:
         )
     if not isinstance(driver_mode, str) or driver_mode not in _SETTINGS:
         raise ValueError(f"driver_mode must be one of {', '.join(_SETTINGS)}, got {driver_mode!r}")
-    return _SETTINGS[driver_mode]
+    settings = _SETTINGS[driver_mode]
+    for name, value in settings.items():
+        if arguments.get(name) not in (None, value):
+            raise ValueError(
+                f"init() got driver_mode={driver_mode}, which means {name}={value!r}, and "
+                f"{name}={arguments[name]!r}; leave one of them out"
+            )
+    return arguments | settings

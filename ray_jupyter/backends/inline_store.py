@@ -185,7 +185,7 @@ class Journal:
             ))  # fmt: skip
             if status == "FAILED":
                 pid = os.getpid() if start_ns else 0
-                error = (SYSTEM_ERROR, "RayTaskError", error_text)
+                error = (SYSTEM_ERROR, "", error_text)
                 self._failures.append((task_id, template.name, DRIVER_ID, pid, error))
 
     def failures(self) -> list[tuple[Any, ...]]:

@@ -83,5 +83,4 @@ def _text_of(error: tuple[Any, ...]) -> str:
         from ray_jupyter.runtime.client.task_errors import text_of_task_error
 
         return text_of_task_error(error[1])
-    texts = [text for text in error[1:] if isinstance(text, str)]
-    return texts[-1] if texts else str(error[0])
+    return ": ".join(text for text in error[1:] if text)

@@ -26,6 +26,8 @@ def test_others_are_refused() -> None:
         ray.init(driver_mode=ray.WORKER_MODE)
     with pytest.raises(ValueError, match=r"must be one of SCRIPT_MODE.*got 0"):
         ray.init(driver_mode=0)
+    with pytest.raises(ValueError, match=r"means mode='inline', and mode='local'"):
+        ray.init(mode="local", driver_mode=ray.PYTHON_MODE)
     assert not ray.is_initialized()
 
 

@@ -108,8 +108,8 @@ def _record(
         task.num_returns, task.deps + task.held,
     ))  # fmt: skip
     if error is not None:
-        if error[0] == FAILED_VALUE:
-            error = (FAILED_VALUE, error[1][:FAILURE_BYTES])
+        if error[0] in (FAILED_VALUE, ACTOR_ERROR):
+            error = (error[0], error[1][:FAILURE_BYTES])  # without what the actor's cause weighs
         place = (worker.id, worker.pid) if worker else (0, 0)
         state.failures.append((task.id, task.template.name, *place, error))
 

@@ -257,7 +257,7 @@ class ClusterState:
         self.records_total = 0
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
-        a descriptor, of which a pickled error is cut after ``FAILURE_BYTES``."""
+        a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
 
 
 class Outbox:

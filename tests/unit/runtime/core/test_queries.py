@@ -7,7 +7,14 @@ from typing import Any
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core import queries
 from ray_jupyter.runtime.core.state import FAILURE_BYTES
-from ray_jupyter.runtime.protocol.messages import ERROR, FAILED, SYSTEM_ERROR
+from ray_jupyter.runtime.protocol.messages import (
+    ACTOR,
+    ACTOR_ERROR,
+    ERROR,
+    FAILED,
+    METHOD,
+    SYSTEM_ERROR,
+)
 
 
 def test_resources_are_amounts_and_never_negative(session: Any) -> None:
@@ -113,3 +120,13 @@ def test_statistics_count_workers_and_bytes(session: Any) -> None:
 def test_every_question_has_an_answer(session: Any) -> None:
     for ask in queries.ANSWERS.values():
         ask(session.state, 0)
+
+
+def test_failures_of_an_actor_are_without_its_cause(session: Any) -> None:
+    session.join(1)
+    session.submit(10, template=session.define(kind=ACTOR, retries=0))
+    session.submit(11, template=session.define(kind=METHOD), held=(10,))
+    session.finish(1, 10, b"boom", status=ERROR)
+    assert session.state.failures[-1] == (
+        11, "work", 0, 0, (ACTOR_ERROR, "actor work: its constructor failed"),
+    )  # fmt: skip
