@@ -47,10 +47,17 @@ from ray_jupyter.errors import (
     TaskCancelledError,
     WorkerCrashedError,
 )
+from ray_jupyter.modes import PYTHON_MODE, SCRIPT_MODE, SHELL_MODE, SILENT_MODE, WORKER_MODE
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
+from ray_jupyter.services import kill_workers
 
 __all__ = [
+    "PYTHON_MODE",
+    "SCRIPT_MODE",
+    "SHELL_MODE",
+    "SILENT_MODE",
+    "WORKER_MODE",
     "ActorClass",
     "ActorDiedError",
     "ActorHandle",
@@ -64,48 +71,78 @@ __all__ = [
     "RaySystemError",
     "RayTaskError",
     "RemoteFunction",
+    "Reusable",
     "SerializationError",
     "StaleRefError",
     "TaskCancelledError",
     "WorkerCrashedError",
     "__version__",
     "actor",
+    "array",
     "available_resources",
     "cancel",
     "cluster_resources",
+    "disconnect",
     "exceptions",
     "get",
     "init",
     "is_initialized",
     "kill",
+    "kill_workers",
     "method",
     "nodes",
     "put",
+    "register_class",
     "remote",
+    "reusables",
+    "scheduler_info",
+    "select",
     "services",
     "shutdown",
+    "task_info",
     "timeline",
     "types",
     "util",
+    "visualize_computation_graph",
     "wait",
 ]
 
 
+_LAZY = {  # name -> the module it comes from: not every program needs these
+    "Reusable": "compat2016.reusables",
+    "array": "array",
+    "disconnect": "compat2016.calls",
+    "register_class": "compat2016.calls",
+    "reusables": "compat2016.reusables",
+    "scheduler_info": "compat2016.info",
+    "select": "compat2016.calls",
+    "task_info": "compat2016.info",
+    "util": "util",
+    "visualize_computation_graph": "compat2016.graph",
+}
+
+
 if _typing.TYPE_CHECKING:
-    from ray_jupyter import util
+    from ray_jupyter import array, util
+    from ray_jupyter.compat2016.calls import disconnect, register_class, select
+    from ray_jupyter.compat2016.graph import visualize_computation_graph
+    from ray_jupyter.compat2016.info import scheduler_info, task_info
+    from ray_jupyter.compat2016.reusables import Reusable, reusables
 else:
 
     def __getattr__(name):
-        """Import ``ray_jupyter.util`` when it is first asked for: most programs do not need it."""
-        if name == "util":
-            import importlib
+        """Import what is first asked for."""
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-            return importlib.import_module("ray_jupyter.util")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{__name__}.{_LAZY[name]}")
+        value = globals()[name] = module if _LAZY[name] == name else getattr(module, name)
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "util"})
+    return sorted({*globals(), *_LAZY})
 
 
 def load_ipython_extension(shell: object) -> None:

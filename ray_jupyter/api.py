@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
+from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
 
@@ -31,7 +32,7 @@ _UNSUPPORTED = {
     "scheduler_address",
 }  # fmt: skip
 _OWN = {
-    "inline_max_bytes", "local_mode", "mode", "num_workers", "spill_dir", "start_ray_local",
+    "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "spill_dir", "start_ray_local",
     "start_timeout_s",
 }  # fmt: skip
 
@@ -61,7 +62,8 @@ def init(
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
         others: Ray's further keywords (``include_dashboard``, ``namespace``, and those of
             logging are accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
-            ``mode="inline"``; of 2016, ``start_ray_local=True`` and ``num_workers``.
+            ``mode="inline"``; of 2016, ``start_ray_local=True``, ``num_workers`` and
+            ``driver_mode`` (see ``ray_jupyter.modes``).
 
     Raises:
         RuntimeError: a session with other arguments is running.
@@ -78,14 +80,15 @@ def init(
     if others.pop("local_mode", False):
         mode = "inline"
     workers = others.pop("num_workers", None)
-    arguments = {
+    driver_mode = others.pop("driver_mode", None)
+    arguments = settle(driver_mode, {
         "num_cpus": workers if num_cpus is None else num_cpus,
         "num_gpus": num_gpus,
         "resources": resources,
         "object_store_memory_bytes": object_store_memory,
         "log_to_driver": log_to_driver,
         "mode": mode,
-    }
+    })  # fmt: skip
     return session.start(arguments | others, ignore_reinit_error=ignore_reinit_error)
 
 

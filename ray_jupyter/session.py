@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.errors import NotInitializedError, StaleRefError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ray_jupyter.backends.base import Backend
     from ray_jupyter.config import Config
@@ -32,6 +32,9 @@ current: Backend | None = None
 generation = 0
 """Grows when what a remote function was registered with may be out of date: a new session,
 a new notebook cell. Templates are then registered again at their next call."""
+
+on_attach: list[Callable[[Backend], object]] = []
+"""Called with each backend that becomes the current one."""
 
 _info: Session | None = None
 _forked = False
@@ -142,6 +145,8 @@ def attach(backend: Backend) -> None:
     global current, _forked
     current, _forked = backend, False
     new_generation()
+    for tell in on_attach:
+        tell(backend)
 
 
 def attach_worker(client: Client) -> None:

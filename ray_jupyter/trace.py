@@ -12,7 +12,8 @@ def trace_events(records: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Return trace events for ``Backend.events`` records: one bar per attempt, by worker."""
     bars: list[dict[str, Any]] = []
     workers: dict[int, None] = {}
-    for task_id, parent_id, name, status, worker, submit_ns, start_ns, end_ns, attempt in records:
+    for record in records:
+        task_id, parent_id, name, status, worker, submit_ns, start_ns, end_ns, attempt = record[:9]
         if not start_ns:  # never ran: cancelled, or its dependencies failed
             continue
         workers[worker] = None

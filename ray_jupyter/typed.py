@@ -5,7 +5,8 @@ Lives here: ``TypedFunction`` and the checks. Does not: the untyped form (``remo
 Rules
     * Calling the function directly submits it: one ref, a list of refs, or ``None``.
     * Arguments are checked at the call, by position; the last type repeats for ``*args``;
-      a reference is accepted wherever a value is.
+      a reference is accepted wherever a value is, and what it stands for is checked in the
+      worker.
     * Results are checked in the worker; a wrong type or count fails the task.
     * numpy's scalars count as their Python kinds: ``np.float64`` as ``float``, ``np.int64``
       as ``int``, ``np.bool_`` as ``bool``.
@@ -70,30 +71,12 @@ class TypedFunction:
         if self._generation != session.generation:
             self._generation = session.generation
             self._template.registration = None
-        self._check_arguments(args, kwargs)
+        self._arguments.check(args, kwargs)
         backend = session.current or session.require()
         task_id = backend.submit(self._template, args, kwargs)
         return new_refs(backend, task_id, self._template.num_returns)
 
     remote = __call__
-
-    def _check_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        name = self.__name__
-        try:
-            bound = self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{name}(): {error}") from None
-        types = self._argument_types
-        if len(args) > len(types) and not (types and self._varargs):
-            raise TypeError(
-                f"{name}() declares {len(types)} argument types, got {len(args)} arguments"
-            )
-        for position, value in enumerate(args):
-            _check_value(name, f"argument {position}", value, types[min(position, len(types) - 1)])
-        for keyword in kwargs.keys() & bound.arguments.keys():
-            position = list(self._signature.parameters).index(keyword)
-            if position < len(types):
-                _check_value(name, f"argument {keyword!r}", kwargs[keyword], types[position])
 
     def __repr__(self) -> str:
         given = ", ".join(map(_text, self._argument_types))
@@ -117,23 +100,71 @@ class TypedFunction:
         self._argument_types: tuple[Any, ...] = state["argument_types"]
         self._return_types: tuple[Any, ...] = state["return_types"]
         self._options: dict[str, Any] = state["options"]
-        self._signature = inspect.signature(function)
-        kinds = [parameter.kind for parameter in self._signature.parameters.values()]
-        self._varargs = inspect.Parameter.VAR_POSITIONAL in kinds
+        self._arguments = _Arguments(function, self._argument_types)
         self._generation = session.generation
         options = self._options | {"num_returns": len(self._return_types)}
-        checked = _CheckedResults(function, self._return_types)
+        checked = _Checked(function, self._argument_types, self._return_types)
         self._template = make_template(checked, self.__name__, options)
 
 
-class _CheckedResults:
-    """Calls a function in the worker and checks what it returns."""
+class _Arguments:
+    """Checks calls against a function's signature and its declared types."""
 
-    def __init__(self, function: Callable[..., Any], return_types: tuple[Any, ...]) -> None:
+    def __init__(self, function: Callable[..., Any], types: tuple[Any, ...]) -> None:
+        self.name = function.__name__
+        self.types = types
+        self.signature = inspect.signature(function)
+        self.names = list(self.signature.parameters)
+        kinds = [parameter.kind for parameter in self.signature.parameters.values()]
+        self.has_varargs = inspect.Parameter.VAR_POSITIONAL in kinds
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Check a call.
+
+        Raises:
+            TypeError: wrong number, name or type; says which argument.
+        """
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}(): {error}") from None
+        types = self.types
+        if len(args) > len(types) and not (types and self.has_varargs):
+            raise TypeError(
+                f"{self.name}() declares {len(types)} argument types, got {len(args)} arguments"
+            )
+        for position, value in enumerate(args):
+            declared = types[min(position, len(types) - 1)]
+            _check_value(self.name, f"argument {position}", value, declared)
+        for keyword in kwargs.keys() & bound.arguments.keys():
+            position = self.names.index(keyword)
+            if position < len(types):
+                _check_value(self.name, f"argument {keyword!r}", kwargs[keyword], types[position])
+
+
+class _Checked:
+    """Calls a function in the worker and checks what it takes and returns."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        argument_types: tuple[Any, ...],
+        return_types: tuple[Any, ...],
+    ) -> None:
         self.function = function
+        self.argument_types = argument_types
         self.return_types = return_types
 
+    @functools.cached_property
+    def arguments(self) -> _Arguments:
+        """What checks the arguments, made where it is needed."""
+        return _Arguments(self.function, self.argument_types)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "arguments"}
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        self.arguments.check(args, kwargs)
         result = self.function(*args, **kwargs)
         name, types = self.function.__name__, self.return_types
         if not types:

@@ -96,9 +96,39 @@ class Backend(Protocol):
         """Return (next cursor, task records that ended since ``since``).
 
         A record is ``(task_id, parent_task_id, name, status, worker, submit_ns, start_ns,
-        end_ns, attempt)``: times in ns of the session's monotonic clock, ``status`` one of
-        Ray's task states, ``worker`` a pid.
+        end_ns, attempt, num_returns, arguments)``: times in ns of the session's monotonic
+        clock, ``status`` one of Ray's task states, ``worker`` a pid, ``arguments`` the ids of
+        the objects that it took, inside other values as well.
         """
+
+    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """Return the answer to a question about the state; nothing changes.
+
+        Every backend answers ``"failures"``, ``"references"`` and ``"unfinished"``: see
+        ``runtime.core.queries`` and ``runtime.core.state.ClusterState.failures``.
+
+        Raises:
+            TimeoutError: no answer came in time.
+        """
+
+    def stack(self) -> Sequence[object]:
+        """Return the attempts at tasks that are under way in this thread's process.
+
+        The innermost is the last. The objects say nothing but which is which, and are gone
+        when the attempt has ended, unless somebody keeps them.
+        """
+
+    def accompany(self, value: object) -> None:
+        """Have workers load ``value`` before they call functions registered from now on.
+
+        It takes the place of what was given before. What matters is what unpickling it does.
+
+        Raises:
+            SerializationError: the value cannot be pickled.
+        """
+
+    def renew_workers(self) -> None:
+        """End the idle workers and start others in their place."""
 
     def statistics(self) -> dict[str, Any]:
         """Return what ``%ray_status`` shows: workers, tasks by state, objects, store bytes.

@@ -18,6 +18,7 @@ from typing import Any
 
 from ray_jupyter.errors import ObjectLostError
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID, first_id
+from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize
 
@@ -115,6 +116,11 @@ class InlineStore:
         with self._lock:
             return [len(value.payload) for value in self._values.values()]
 
+    def references(self) -> dict[int, int]:
+        """Return how many references there are to each value, inside of others as well."""
+        with self._lock:
+            return {object_id: self._counts.get(object_id, 0) for object_id in self._values}
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -133,6 +139,8 @@ class Journal:
 
     def __init__(self) -> None:
         self.running: list[TaskTemplate] = []
+        self._unfinished: dict[int, tuple[Any, ...]] = {}
+        self._failures: deque[tuple[Any, ...]] = deque(maxlen=1_000)
         self.ended = {"FINISHED": 0, "FAILED": 0}
         self.retries = self.cpu_ns = self.wall_ns = 0
         self._lock = threading.Lock()
@@ -140,23 +148,30 @@ class Journal:
         self._records: deque[tuple[Any, ...]] = deque(maxlen=_EVENTS_KEPT)
         self._count = 0
 
-    def enter(self, task_id: int, template: TaskTemplate) -> tuple[int, int]:
+    def enter(
+        self, task_id: int, template: TaskTemplate, arguments: tuple[int, ...]
+    ) -> tuple[int, int]:
         """Note that a call starts; return the marks that ``leave`` needs."""
-        self._here.stack = [*getattr(self._here, "stack", ()), task_id]
+        stack = getattr(self._here, "stack", ())
+        self._unfinished[task_id] = (
+            task_id, stack[-1] if stack else 0, template.name, "RUNNING", DRIVER_ID, os.getpid(),
+            time.monotonic_ns(), 0, template.num_returns, arguments,
+        )  # fmt: skip
+        self._here.stack = [*stack, task_id]
         self.running.append(template)
         return time.thread_time_ns(), time.monotonic_ns()
 
     def leave(self, template: TaskTemplate, marks: tuple[int, int]) -> None:
         """Note that the innermost call of this thread is over."""
-        self._here.stack.pop()
         with self._lock:
+            del self._unfinished[self._here.stack.pop()]
             self.running.remove(template)
             self.cpu_ns += time.thread_time_ns() - marks[0]
             self.wall_ns += time.monotonic_ns() - marks[1]
 
     def record(
         self, task_id: int, template: TaskTemplate, status: str, submit_ns: int, start_ns: int,
-        attempt: int,
+        attempt: int, arguments: tuple[int, ...], error_text: str = "",
     ) -> None:  # fmt: skip
         """Note how a call ended; ``start_ns=0`` says that it never ran."""
         parent_id = (getattr(self._here, "stack", None) or [0])[-1]
@@ -166,7 +181,22 @@ class Journal:
             self._records.append((
                 task_id, parent_id, template.name, status, os.getpid(),
                 submit_ns, start_ns, time.monotonic_ns(), attempt,
+                template.num_returns, arguments,
             ))  # fmt: skip
+            if status == "FAILED":
+                pid = os.getpid() if start_ns else 0
+                error = (SYSTEM_ERROR, "", error_text)
+                self._failures.append((task_id, template.name, DRIVER_ID, pid, error))
+
+    def failures(self) -> list[tuple[Any, ...]]:
+        """Return the last calls that failed: see ``ClusterState.failures``."""
+        with self._lock:
+            return list(self._failures)
+
+    def unfinished(self) -> list[tuple[Any, ...]]:
+        """Return the calls on the stack: see ``queries.unfinished``."""
+        with self._lock:
+            return list(self._unfinished.values())
 
     def since(self, cursor: int) -> tuple[int, list[tuple[Any, ...]]]:
         """Return (next cursor, newer records); the oldest are forgotten beyond 100,000."""

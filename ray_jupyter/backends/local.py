@@ -48,6 +48,10 @@ class LocalBackend:
     future: Callable[[int], Future[Any]]
     hold: Callable[[int], None]
     drop: Callable[[int], object]
+    query: Callable[..., Any]
+    stack: Callable[[], Sequence[object]]
+    accompany: Callable[[object], None]
+    renew_workers: Callable[[], None]
 
     def __init__(self, config: Config) -> None:
         """Start the processes of a session.
@@ -85,7 +89,7 @@ class LocalBackend:
         self.session_id = client.session_id
         for method in (
             "submit", "create_actor", "call_actor", "kill_actor", "put", "get", "wait",
-            "future", "hold", "drop",
+            "future", "hold", "drop", "query", "stack", "accompany", "renew_workers",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
 

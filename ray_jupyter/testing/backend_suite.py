@@ -2,10 +2,15 @@
 
 ::
 
-    from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+    from ray_jupyter.testing.backend_suite import (
+        Backend2016Tests, BackendSessionTests, BackendTests,
+    )
 
     class TestMine(BackendTests):
         arguments = {"mode": "mine", "num_cpus": 2, "resources": {"disk": 2}}
+
+    class TestMine2016(Backend2016Tests):
+        arguments = TestMine.arguments
 
     class TestMySessions(BackendSessionTests):
         arguments = TestMine.arguments
@@ -19,6 +24,8 @@ from __future__ import annotations
 
 from ray_jupyter.testing.suite.actor_pools import ActorPoolTests
 from ray_jupyter.testing.suite.actors import ActorTests
+from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
+from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
 from ray_jupyter.testing.suite.failures import FailureTests
 from ray_jupyter.testing.suite.objects import ObjectTests
@@ -27,7 +34,7 @@ from ray_jupyter.testing.suite.queues import QueueTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
-__all__ = ["BackendSessionTests", "BackendTests", "BackendUtilityTests"]
+__all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUtilityTests"]
 
 
 class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
@@ -38,6 +45,10 @@ class BackendUtilityTests(
     QueueTests, ActorPoolTests, ProcessPoolTests, ExecutorTests, CompletionTests
 ):
     """All tests of ``ray_jupyter.util``, in one session."""
+
+
+class Backend2016Tests(ReusableTests, Info2016Tests, RemoteArrayTests, DistributedArrayTests):
+    """All tests of what the system of 2016 had; they share one session."""
 
 
 class BackendSessionTests(SessionTests):

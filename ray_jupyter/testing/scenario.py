@@ -60,6 +60,8 @@ def scenario(world: World) -> Work:
             _disturb(world, refs)
         if refs and random.random() < 0.15:
             driver.drop(refs.pop(random.randrange(len(refs)))[0])
+        if random.random() < 0.03:
+            driver.post(e.RenewalRequested(0))
         if random.random() < 0.3:
             yield ("pause",)
     for object_id, outcome in refs:

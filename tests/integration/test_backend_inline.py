@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ray_jupyter.testing.backend_suite import (
+    Backend2016Tests,
     BackendSessionTests,
     BackendTests,
     BackendUtilityTests,
@@ -12,6 +13,12 @@ ARGUMENTS = {"mode": "inline", "num_cpus": 2, "resources": {"disk": 2}}
 
 
 class TestInline(BackendTests):
+    arguments = ARGUMENTS
+    runs_in_background = False
+    runs_in_processes = False
+
+
+class TestInline2016(Backend2016Tests):
     arguments = ARGUMENTS
     runs_in_background = False
     runs_in_processes = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ray_jupyter.testing.backend_suite import (
+    Backend2016Tests,
     BackendSessionTests,
     BackendTests,
     BackendUtilityTests,
@@ -12,6 +13,10 @@ ARGUMENTS = {"mode": "local", "num_cpus": 2, "resources": {"disk": 2}}
 
 
 class TestLocal(BackendTests):
+    arguments = ARGUMENTS
+
+
+class TestLocal2016(Backend2016Tests):
     arguments = ARGUMENTS
 
 

@@ -85,12 +85,17 @@ def test_every_module_has_a_docstring() -> None:
 
 def test_public_names_are_complete_and_sorted() -> None:
     body = tree_of(ROOT / "ray_jupyter" / "__init__.py").body
-    lazy = {"util"}  # imported when it is asked for
     listed = next(
         [ast.literal_eval(item) for item in node.value.elts]
         for node in body
         if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Tuple))
         if getattr(node.targets[0], "id", "") == "__all__"
+    )
+    lazy = next(
+        {ast.literal_eval(key) for key in node.value.keys if key is not None}
+        for node in body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        if getattr(node.targets[0], "id", "") == "_LAZY"
     )
     bound = {name for node in body for name in names_bound_by(node)} | lazy
     public = {name for name in bound if not name.startswith("_")} | ({"__version__"} & bound)

@@ -106,6 +106,23 @@ class Client(Objects):
             self.channel.post((m.DEFINE, template_id, definition))
         return template_id
 
+    def accompany(self, value: object) -> None:
+        """See ``Backend.accompany``."""
+        self._use_companion(self.put(value))
+
+    def _use_companion(self, object_id: int) -> None:
+        former, self._functions.companion = self._functions.companion, object_id
+        if former:
+            self.drop(former)
+
+    def stack(self) -> tuple[object, ...]:
+        """See ``Backend.stack``."""
+        return ()
+
+    def renew_workers(self) -> None:
+        """See ``Backend.renew_workers``."""
+        self._tell((m.RENEW,))
+
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend.cancel``."""
         self._tell((m.CANCEL, object_id, force, recursive))

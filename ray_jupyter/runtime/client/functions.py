@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ray_jupyter.errors import SerializationError
-from ray_jupyter.runtime.protocol.messages import METHOD, TASK, Definition
+from ray_jupyter.runtime.protocol.messages import COMPANION, METHOD, TASK, Definition
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, serialize
 
@@ -61,6 +61,8 @@ class Functions:
         store: Callable[[Serialized], int], drop: Callable[[int], object], total: dict[str, int], inline_max_bytes: int,
     ) -> None:  # fmt: skip
         self.ended: deque[int] = deque()
+        self.companion = 0
+        """An object that workers load before they call what is registered from now on."""
         self._owner = owner
         self._define = define
         self._store = store
@@ -81,6 +83,8 @@ class Functions:
         pickled = Serialized(b"", [], ()) if kind == METHOD else pickle_function(template)
         digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
         extras = tuple(sorted(template.extras.items()))
+        companions = (self.companion,) if self.companion else ()
+        extras += tuple((COMPANION, object_id) for object_id in companions)
         key = (
             digest, kind, template.name, template.num_returns, resources,
             template.max_retries, template.method, extras,
@@ -88,7 +92,7 @@ class Functions:
         registration = self._known.get(key)
         if registration is None:
             function: bytes | int
-            held = pickled.contained
+            held = (*pickled.contained, *companions)
             large = pickled.size_bytes > self._inline_max_bytes
             if large:
                 function = self._store(pickled)

@@ -6,6 +6,7 @@ and of ``python -c``, which a worker cannot read from a file.
 
 from __future__ import annotations
 
+import io
 import linecache
 import os
 import pickle
@@ -21,6 +22,7 @@ _CAUSED = (
     "\nThe above exception was the direct cause of the following exception:\n\n",
     "\nDuring handling of the above exception, another exception occurred:\n\n",
 )
+_TEXT_MAX = 2_000
 Block = tuple[str, list[tuple[Any, ...]], str]
 
 
@@ -36,7 +38,10 @@ def dump_task_error(function_name: str, task: str, error: BaseException) -> byte
     except Exception:  # a user's class may break in any way; its text is kept below
         payload = None
     blocks = _blocks(traceback.TracebackException.from_exception(error), "")
-    return pickle.dumps((function_name, task, blocks, payload))
+    # What it says comes first, apart: whoever keeps only the beginning can still tell.
+    return pickle.dumps(blocks[-1][2].strip()[:_TEXT_MAX]) + pickle.dumps(
+        (function_name, task, blocks, payload)
+    )
 
 
 def _blocks(shown: traceback.TracebackException, link: str) -> list[Block]:
@@ -61,9 +66,17 @@ def _frame(frame: traceback.FrameSummary) -> tuple[Any, ...]:
     return (frame.filename, frame.lineno, frame.name, frame.line)
 
 
+def text_of_task_error(data: bytes) -> str:
+    """Return what the error says, without its traceback; needs only the first 8 kB."""
+    text: str = pickle.loads(data)
+    return text
+
+
 def load_task_error(data: bytes) -> errors.RayTaskError:
     """Return the error of ``dump_task_error``, as an instance of its cause's class too."""
-    function_name, task, blocks, payload = pickle.loads(data)
+    stream = io.BytesIO(data)
+    pickle.load(stream)
+    function_name, task, blocks, payload = pickle.load(stream)
     cause: BaseException
     try:
         cause = errors.unpack_cause(deserialize(payload)) if payload else _stand_in(blocks)

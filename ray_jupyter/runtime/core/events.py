@@ -132,6 +132,12 @@ class KillActorRequested(NamedTuple):
     actor: int
 
 
+class RenewalRequested(NamedTuple):
+    """Somebody wants fresh processes in place of the idle workers."""
+
+    client: int
+
+
 class AllocationRequested(NamedTuple):
     """The process needs ``size_bytes`` of shared memory; ``patient``: it has no other way."""
 
@@ -187,5 +193,5 @@ class Tick(NamedTuple):
 Event = (
     ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Wanted | Finished | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
-    | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
+    | RenewalRequested | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
 )  # fmt: skip

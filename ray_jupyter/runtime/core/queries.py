@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ray_jupyter.runtime.core.state import ClusterState
+from ray_jupyter.runtime.core.state import ClusterState, TaskRecord
 from ray_jupyter.runtime.core.transitions import RUNNING, SUBMITTED_TO_WORKER
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 
@@ -21,13 +21,17 @@ def tasks_by_state(state: ClusterState) -> dict[str, int]:
     counts: dict[str, int] = {}
     running = {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
     for task in state.tasks.values():
-        name = task.state
-        if name == SUBMITTED_TO_WORKER and (task.id in running or task.in_place):
-            name = RUNNING
+        name = _state_of(task, running)
         counts[name] = counts.get(name, 0) + 1
     counts["FINISHED"] = state.finished
     counts["FAILED"] = state.failed
     return counts
+
+
+def _state_of(task: TaskRecord, running: set[int]) -> str:
+    """Return Ray's state; ``running`` are the tasks that come next in their workers."""
+    is_running = task.state == SUBMITTED_TO_WORKER and (task.id in running or task.in_place)
+    return RUNNING if is_running else task.state
 
 
 def statistics(state: ClusterState) -> dict[str, Any]:
@@ -59,7 +63,33 @@ def records(state: ClusterState, since: int) -> tuple[int, list[tuple[object, ..
     return state.records_total, kept[skip:]
 
 
+def unfinished(state: ClusterState) -> list[tuple[object, ...]]:
+    """Return the tasks that have not ended.
+
+    ``(task_id, parent_task_id, name, state, worker's id, its pid, submit_ns, attempt,
+    num_returns, ids of the arguments)``, the worker's 0 while the task is with none.
+    """
+    running = {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
+    rows: list[tuple[object, ...]] = []
+    for task in state.tasks.values():
+        worker = state.clients.get(task.worker)
+        place = (worker.id, worker.pid) if worker is not None and task.worker else (0, 0)
+        rows.append((
+            task.id, task.parent, task.template.name, _state_of(task, running), *place,
+            task.submit_ns, task.attempt, task.num_returns, task.deps + task.held,
+        ))  # fmt: skip
+    return rows
+
+
+def references(state: ClusterState) -> dict[int, int]:
+    """Return how many processes, tasks, functions and other objects hold each object."""
+    return {object_id: record.holders for object_id, record in state.objects.items()}
+
+
 ANSWERS = {
+    "failures": lambda state, _: list(state.failures),
+    "references": lambda state, _: references(state),
+    "unfinished": lambda state, _: unfinished(state),
     "resources": lambda state, _: resources(state),
     "statistics": lambda state, _: statistics(state),
     "events": records,

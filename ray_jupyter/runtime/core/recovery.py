@@ -16,6 +16,7 @@ from ray_jupyter.runtime.core import actors, memory, placement
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.references import discard, lost, seal, settle
 from ray_jupyter.runtime.core.state import (
+    FAILURE_BYTES,
     ActorRecord,
     ClientRecord,
     ClusterState,
@@ -82,8 +83,8 @@ def finish(
         ):  # fmt: skip
             _repeat(state, task)
         else:
-            _record(state, task, FAILED, worker, start_ns, end_ns)
             value = _CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
+            _record(state, task, FAILED, worker, start_ns, end_ns, value)
             fail(state, out, task, value, recorded=True)
 
 
@@ -97,14 +98,20 @@ def _discard_outputs(state: ClusterState, client: int, outputs: object) -> None:
 
 def _record(
     state: ClusterState, task: TaskRecord, status: str, worker: ClientRecord | None,
-    start_ns: int, end_ns: int,
+    start_ns: int, end_ns: int, error: Descriptor = None,
 ) -> None:  # fmt: skip
     state.records_total += 1
     state.records.append((
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
         # A task run in place started before the scheduler heard of it.
         min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
+        task.num_returns, task.deps + task.held,
     ))  # fmt: skip
+    if error is not None:
+        if error[0] in (FAILED_VALUE, ACTOR_ERROR):
+            error = (error[0], error[1][:FAILURE_BYTES])  # without what the actor's cause weighs
+        place = (worker.id, worker.pid) if worker else (0, 0)
+        state.failures.append((task.id, task.template.name, *place, error))
 
 
 def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object) -> None:
@@ -178,7 +185,7 @@ def _fail_one(
     task.move(FAILED)
     state.failed += 1
     if not recorded:
-        _record(state, task, FAILED, None, 0, 0)
+        _record(state, task, FAILED, None, 0, 0, value)
     doomed: list[tuple[TaskRecord, Descriptor]] = []
     actor = task.actor
     if task.template.kind == ACTOR and actor is not None:

@@ -58,6 +58,7 @@ class SchedulerCore:
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,
             e.KillActorRequested: self._kill_actor,
+            e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
             e.AllocationRequested: self._allocate,
             e.Abandoned: self._abandoned,
             e.Punched: self._punched,

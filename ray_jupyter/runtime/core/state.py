@@ -18,6 +18,8 @@ from ray_jupyter.runtime.core.transitions import (
 )
 from ray_jupyter.runtime.protocol.messages import Assignment, Definition, Descriptor
 
+FAILURE_BYTES = 8_192
+"""So much of a pickled error is remembered: its beginning says in plain text what it is."""
 NOBODY = -1
 """No client has this id (0 is the driver)."""
 Shape = tuple[tuple[str, int], ...]
@@ -253,6 +255,9 @@ class ClusterState:
         self.records: deque[tuple[object, ...]] = deque(maxlen=200_000)
         """Ended tasks: see ``Backend.events``."""
         self.records_total = 0
+        self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
+        """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
+        a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
 
 
 class Outbox:

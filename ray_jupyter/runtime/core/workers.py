@@ -7,7 +7,7 @@ deadline passes or a worker dies.
 from __future__ import annotations
 
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core.placement import fits, pool_size
+from ray_jupyter.runtime.core.placement import fits, pool_size, top_up_pool
 from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, Outbox
 
 STALL_NS = 2_000_000
@@ -67,6 +67,15 @@ def _surplus(state: ClusterState) -> list[ClientRecord]:
         return []
     newest_first = sorted(state.idle.values(), key=lambda w: -w.id)
     return newest_first[: max(0, pool_size(state) - state.workers_target)]
+
+
+def renew(state: ClusterState, out: Outbox) -> None:
+    """End the idle workers, and start others that know nothing of what those have done."""
+    for worker in list(state.idle.values()):
+        worker.stopping = True
+        del state.idle[worker.id]
+        out.commands.append(c.StopWorker(worker.id))
+        top_up_pool(state, out)
 
 
 def start_deadline_ns(state: ClusterState, now_ns: int) -> int | None:

@@ -28,7 +28,7 @@ _LOOK_BACK = 16
 class Frame:
     """A task on the stack, with what its definition was when it was taken."""
 
-    __slots__ = ("assignment", "definition")
+    __slots__ = ("__weakref__", "assignment", "definition")
 
     def __init__(self, assignment: m.Assignment, definition: m.Definition) -> None:
         self.assignment = assignment
@@ -54,6 +54,10 @@ class NestingClient(Client):
         self._waiting_threads = 0
         self._is_actor = False
         self._mean_ns: dict[int, float] = {}
+
+    def stack(self) -> tuple[object, ...]:
+        """See ``Backend.stack``."""
+        return tuple(self._stack)
 
     @abstractmethod
     def _run(self, frame: Frame) -> None:

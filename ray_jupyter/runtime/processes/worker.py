@@ -76,7 +76,7 @@ class Worker(NestingClient):
             spill_dir=settings["spill_dir"], inline_max_bytes=settings["inline_max_bytes"],
         )  # fmt: skip
         self._executor = Executor(
-            self.values, self.channel.shield, self._fetch, self.end_use,
+            self.values, self.channel.shield, self._fetch, self.end_use, self._meet,
             settings["inline_max_bytes"],
         )  # fmt: skip
         self._whose = f"worker {client_id}"
@@ -200,6 +200,18 @@ class Worker(NestingClient):
             return self.get([object_id], None)[0]
         finally:
             self.drop(object_id)
+
+    def _meet(self, companion: int) -> None:
+        """Load an object that goes with a function: unpickling it does what it is for."""
+        if companion == self._functions.companion:
+            return
+        self.hold(companion)
+        try:
+            self.get([companion], None)
+        except BaseException:
+            self.drop(companion)
+            raise
+        self._use_companion(companion)
 
     def _define(self, definition: m.Definition) -> int:
         template_id = super()._define(definition)

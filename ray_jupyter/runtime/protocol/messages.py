@@ -27,6 +27,7 @@ SPILLED        request id, list of (object id, path)
 RESTORED       object id, offset, size in bytes
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
+RENEW          - (end idle workers and start others in their place)
 =============  ==========================================================================
 
 =============  ==========================================================================
@@ -54,7 +55,8 @@ STOP           -
                 returns, max retries, method, extras)
 
 Extras are (name, plain value) pairs: options that few templates have, so that a new one costs
-neither a field nor a byte where it is not given.
+neither a field nor a byte where it is not given. ``COMPANION`` is the id of an object that a
+worker loads before it first calls the function.
 
 Arguments are pickled bytes; ``held`` are references inside them. Outputs are bytes (one
 small value without references inside), or a list of (``Descriptor``, references inside).
@@ -81,7 +83,8 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-) = range(21)  # fmt: skip
+    RENEW,
+) = range(22)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP,
@@ -97,6 +100,9 @@ STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
 
 TASK, ACTOR, METHOD = "task", "actor", "method"
 """The kinds of a ``Definition``."""
+
+COMPANION = "companion"
+"""The name of an extra: see above."""
 
 OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
 """The statuses of a ``Result``. The worker, which knows the user's exception types,

@@ -3,7 +3,8 @@
 import pytest
 
 _PARTS = """
-    actor_pools actors base executors failures objects process_pools queues sessions tasks
+    actor_pools actors arrays base compat2016 executors failures objects process_pools queues
+    sessions tasks
 """
 
 # Before the parts are imported, so that their assertions explain themselves.

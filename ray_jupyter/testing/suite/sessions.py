@@ -69,7 +69,8 @@ class ReportTests(BackendSuite):
         assert by_name.keys() == {"child", "parent", "failing"}
         assert by_name["child"][1] == by_name["parent"][0]
         assert by_name["failing"][3] == "FAILED"
-        for task_id, _, _, status, worker, submit_ns, start_ns, end_ns, attempt in records:
+        for record in records:
+            task_id, _, _, status, worker, submit_ns, start_ns, end_ns, attempt = record[:9]
             assert task_id > 0
             assert status in ("FINISHED", "FAILED")
             assert isinstance(worker, int)

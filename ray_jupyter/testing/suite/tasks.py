@@ -203,6 +203,27 @@ class TaskTests(BackendSuite):
         assert ray.get(refs) == [3.0, "ok"]
         with pytest.raises(TypeError, match=r"scale\(\): argument 0 should be int, got str"):
             scale("2", 1.5)
+        with pytest.raises(TypeError, match=r"scale\(\): argument 1 should be float, got str"):
+            ray.get(scale(2, ray.put("in the worker"))[0])
+
+    def test_typed_function_with_keywords_defaults_and_more(self) -> None:
+        @ray.remote([str, int], [list])
+        def collect(name: str, first: int = 1, *others: int, **named: Any) -> Any:
+            return [name, first, *others, *sorted(named)]
+
+        @ray.remote([], [])
+        def nothing() -> None: ...
+
+        assert ray.get(collect("a")) == ["a", 1]
+        assert ray.get(collect("a", ray.put(2), 3, np.int64(4))) == ["a", 2, 3, 4]
+        assert ray.get(collect(first=5, name="b", other="c")) == ["b", 5, "other"]
+        assert nothing() is None
+        with pytest.raises(TypeError, match=r"collect\(\): argument 3 should be int, got float"):
+            collect("a", 1, 2, 3.5)
+        with pytest.raises(TypeError, match=r"collect\(\): argument 'first' should be int"):
+            collect("a", first="b")
+        with pytest.raises(TypeError, match=r"nothing\(\): too many"):
+            nothing(1)
 
     def test_typed_function_checks_its_result(self) -> None:
         @ray.remote([], [int])

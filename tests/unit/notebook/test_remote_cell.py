@@ -222,3 +222,15 @@ def test_autostart_can_be_switched_off(notebook: Any) -> None:
     notebook.run("%config RayMagics.autostart = False")
     assert notebook.run("%%remote\ndef f(): ...").out == "remote: f\n"
     assert not ray.is_initialized()
+
+
+def test_variables_of_workers(inline: Any) -> None:
+    inline.run("import ray_jupyter as ray\nray.reusables.env = ray.Reusable(lambda: [])")
+    try:
+        cell = "%%remote\ndef use():\n    ray.reusables.env.append(1)\n    return ray.reusables.env"
+        inline.run(cell)
+        assert inline.run("ray.get([use.remote(), use.remote()])").value == [[1], [1]]
+        inline.run("ray.reusables.env = ray.Reusable(lambda: [0])")
+        assert inline.run("ray.get(use.remote())").value == [0, 1]
+    finally:
+        del ray.reusables.env

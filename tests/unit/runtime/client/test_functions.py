@@ -167,3 +167,17 @@ def test_the_variable_that_cannot_be_pickled_is_named() -> None:
 def test_what_is_no_function_fails_with_its_type() -> None:
     with pytest.raises(SerializationError, match="cannot pickle"):
         pickle_function(template_of(functools.partial(print, LOCK)))
+
+
+def test_a_companion_goes_with_what_is_registered_afterwards(client: Any) -> None:
+    defined: list[m.Definition] = []
+    functions = Functions(
+        client, lambda d: defined.append(d) or len(defined), lambda _: 0, lambda _: None,
+        {"CPU": 10_000}, 1000,
+    )  # fmt: skip
+    before = functions.register(template_of(abs))
+    functions.companion = 77
+    after = functions.register(template_of(abs))
+    assert functions.register(template_of(abs)) is after is not before
+    assert (defined[0][3], defined[0][8]) == ((), ())
+    assert (defined[1][3], defined[1][8]) == ((77,), ((m.COMPANION, 77),))

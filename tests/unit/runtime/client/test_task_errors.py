@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from ray_jupyter.errors import RayTaskError
-from ray_jupyter.runtime.client.task_errors import dump_task_error, load_task_error
+from ray_jupyter.runtime.client.task_errors import (
+    dump_task_error,
+    load_task_error,
+    text_of_task_error,
+)
+from ray_jupyter.runtime.core.state import FAILURE_BYTES
 
 
 def raised(function: Any) -> BaseException:
@@ -182,3 +187,14 @@ def test_syntax_errors_and_groups_keep_their_shape() -> None:
         text = str(travel(work))
         assert "several" in text
         assert "ValueError: one" in text
+
+
+def test_the_beginning_says_what_it_is() -> None:
+    def work() -> None:
+        raise ValueError("\u20ac" * 100_000)
+
+    data = dump_task_error("work", "", raised(work))
+    text = text_of_task_error(data[:FAILURE_BYTES])
+    assert text.startswith("ValueError: \u20ac\u20ac")
+    assert len(text) == 2_000
+    assert len(str(load_task_error(data))) > 100_000

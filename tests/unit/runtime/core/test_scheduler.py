@@ -89,3 +89,17 @@ def test_outputs_have_two_forms(session: Any, outputs: object) -> None:
     session.submit(10, template=session.define())
     session.finish(1, 10, outputs)
     assert session.want(10) == {10: b"small"}
+
+
+def test_idle_workers_are_renewed_and_busy_ones_are_not(session: Any, pick: Any) -> None:
+    template = session.define()
+    session.join(1)
+    session.join(2)
+    session.submit(10, template=template)
+    (busy,) = [worker for worker in (1, 2) if session.state.clients[worker].inflight]
+    told = session(e.RenewalRequested(0))
+    assert [command.client for command in pick(told, c.StopWorker)] == [3 - busy]
+    assert pick(told, c.StartWorkers) == [c.StartWorkers(1)]
+    assert session.sent(session.submit(11, template=template)) == {}
+    assert pick(session.lose(3 - busy), c.StartWorkers) == []
+    assert session.sent(session.join(3)) == {3: [11]}
