@@ -46,6 +46,7 @@ from ray_jupyter.errors import (
     TaskCancelledError,
     WorkerCrashedError,
 )
+from ray_jupyter.generators import DynamicObjectRefGenerator, ObjectRefGenerator
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
 
@@ -53,10 +54,12 @@ __all__ = [
     "ActorClass",
     "ActorDiedError",
     "ActorHandle",
+    "DynamicObjectRefGenerator",
     "GetTimeoutError",
     "NotInitializedError",
     "ObjectLostError",
     "ObjectRef",
+    "ObjectRefGenerator",
     "ObjectStoreFullError",
     "RayActorError",
     "RayError",

@@ -71,7 +71,30 @@ class Backend(Protocol):
     def wait(
         self, ids: Sequence[int], num_returns: int, timeout_s: float | None
     ) -> tuple[list[int], list[int]]:
-        """Return (at most ``num_returns`` ready ids, all others), both in the order given."""
+        """Return (at most ``num_returns`` ready ids, all others), both in the order given.
+
+        Among them may be the keys of streams (see ``protocol.ids``): ready when ``next_item``
+        would not wait. The same holds for ``future``, which then gets ``None``.
+        """
+
+    close_stream: Callable[[int], object]
+    """Tells that a task's stream will not be read any more; called from ``__del__``, as
+    ``drop``. Items nobody took are released; a task that waits for its reader is cancelled."""
+
+    def open_stream(self, task_id: int, limit: int) -> None:
+        """Begin to read what a task just submitted yields; ``limit`` is its back-pressure."""
+
+    def next_item(self, task_id: int, timeout_s: float | None) -> int | None:
+        """Take the next item of a stream; return its id, counted as one ``ObjectRef``.
+
+        The last item of a stream that ended badly is the completion, whose value is the error.
+
+        Returns:
+            0 if there will be no more, ``None`` if none came in time.
+        """
+
+    def is_stream_over(self, task_id: int) -> bool:
+        """Return whether ``next_item`` would say that there will be no more; looks only."""
 
     def future(self, object_id: int) -> Future[Any]:
         """Return a future that gets the value or the error when it is there."""

@@ -48,6 +48,10 @@ class LocalBackend:
     future: Callable[[int], Future[Any]]
     hold: Callable[[int], None]
     drop: Callable[[int], object]
+    open_stream: Callable[[int, int], None]
+    close_stream: Callable[[int], object]
+    next_item: Callable[[int, float | None], int | None]
+    is_stream_over: Callable[[int], bool]
 
     def __init__(self, config: Config) -> None:
         """Start the processes of a session.
@@ -88,6 +92,9 @@ class LocalBackend:
             "future", "hold", "drop",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
+        streams = client.streams
+        self.open_stream, self.close_stream = streams.open, streams.close
+        self.next_item, self.is_stream_over = streams.next_item, streams.is_over
 
     def _check_started(self, config: Config) -> None:
         try:

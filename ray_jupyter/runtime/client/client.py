@@ -99,6 +99,11 @@ class Client(Objects):
             raise
         return task_id
 
+    def mint(self) -> int:
+        """Return a new id; under the lock."""
+        self._next_id += 1
+        return self._next_id - 1
+
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
             template_id = self._next_id

@@ -17,6 +17,7 @@ from ray_jupyter.runtime.client.counting import Counts
 from ray_jupyter.runtime.client.futures import Futures
 from ray_jupyter.runtime.client.mappings import Mappings
 from ray_jupyter.runtime.client.requests import Requests
+from ray_jupyter.runtime.client.streams import Signals, Streams
 from ray_jupyter.runtime.client.values import Values
 from ray_jupyter.runtime.client.waiting import Missing
 from ray_jupyter.runtime.protocol import messages as m
@@ -48,7 +49,8 @@ class Objects:
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}
         self._wanted: set[int] = set()
-        self._futures = Futures(lambda object_id: self.get([object_id], None)[0], self.drop)
+        self._futures = Futures(self._load_future, self.drop)
+        self.signals = Signals(self._descriptors, self._wanted)
         self._inline_max_bytes = inline_max_bytes
         self._segment = segment
         self.channel = Channel(
@@ -60,6 +62,10 @@ class Objects:
             lambda request, answer: self.values.give_back(request, answer),
         )  # fmt: skip
         self.query = self._requests.ask
+        self.streams = Streams(
+            self.channel, self._counts, self.signals, self._futures, self._descriptors,
+            self.await_objects,
+        )  # fmt: skip
         self._mappings = Mappings(segment)
         self.values = Values(
             self.channel, self._requests, segment, self._mappings, self._collect, self.end_use,
@@ -74,6 +80,7 @@ class Objects:
             m.SPILL: lambda request, victims: self._requests.answered(request, m.SPILL, victims),
             m.REPLY: lambda request, answer: self._requests.answered(request, answer),
             m.RECLAIM: self._on_reclaim,
+            m.STREAM: lambda *message: self.streams.on_stream(*message),
         }
 
     # Loading and waiting
@@ -205,12 +212,16 @@ class Objects:
 
     def future(self, object_id: int) -> Future[Any]:
         """See ``Backend.future``."""
-        self.hold(object_id)
+        if object_id > 0:  # not the key of a stream
+            self.hold(object_id)
         with self.channel.lock:
             future = self._futures.add(object_id, is_there=object_id in self._descriptors)
         self._want([object_id])
         self.channel.wake()
         return future
+
+    def _load_future(self, object_id: int) -> Any:
+        return self.get([object_id], None)[0] if object_id > 0 else None
 
     # What arrives
 
@@ -248,7 +259,7 @@ class Objects:
 
     def _collect(self) -> bool:
         """Post what died since the last time; under the lock. Return whether it was much."""
-        posted = False
+        posted = self.streams.collect()
         released = self._counts.collect()
         if released:
             for object_id in released:

@@ -12,7 +12,7 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, memory, placement
+from ray_jupyter.runtime.core import actors, memory, placement, streams
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.references import discard, lost, seal, settle
 from ray_jupyter.runtime.core.state import (
@@ -199,6 +199,8 @@ def _fail_one(
 def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     """The task has ended: let go of what it held."""
     del state.tasks[task.id]
+    if state.streams:
+        streams.end(state, out, task)
     if task.parent:
         siblings = state.children.get(task.parent)
         if siblings is not None:
@@ -365,7 +367,9 @@ def _crash(task: TaskRecord, reason: str) -> Descriptor:
 
 
 def forget_process(state: ClusterState, out: Outbox, client: ClientRecord) -> None:
-    """Drop what a dead process held, mapped and was allocating."""
+    """Drop what a dead process held, mapped, read and was allocating."""
+    for task in streams.close_all(state, out, client.id):
+        cancel(state, out, task, force=False, recursive=True)
     discard(state, out, client.held)
     for template in [t for t in state.templates.values() if t.definer == client.id]:
         undefine(state, out, client.id, template.id)

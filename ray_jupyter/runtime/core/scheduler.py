@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter.runtime.core import actors, memory, placement, recovery, references, workers
+from ray_jupyter.runtime.core import (
+    actors,
+    memory,
+    placement,
+    recovery,
+    references,
+    streams,
+    workers,
+)
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.state import (
@@ -51,6 +59,9 @@ class SchedulerCore:
             e.Claimed: self._claimed,
             e.Put: self._put,
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
+            e.Yielded: self._yielded,
+            e.Consumed: self._consumed,
+            e.StreamsClosed: self._streams_closed,
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
@@ -131,6 +142,8 @@ class SchedulerCore:
             record.holders = 1
             state.objects[object_id] = record
             process.held.add(object_id)
+        if template.extras:
+            streams.begin(state, task)
         if task.parent:
             state.children.setdefault(task.parent, set()).add(task.id)
         if task.held:
@@ -160,6 +173,18 @@ class SchedulerCore:
     def _finished(self, event: e.Finished) -> None:
         if worker := self.state.clients.get(event.client):
             recovery.finish(self.state, self._out, worker, event.results, self._now_ns)
+
+    def _yielded(self, event: e.Yielded) -> None:
+        streams.receive(
+            self.state, self._out, event.client, event.task, event.index, event.items
+        )  # fmt: skip
+
+    def _consumed(self, event: e.Consumed) -> None:
+        streams.consume(self.state, self._out, event.client, event.task, event.number)
+
+    def _streams_closed(self, event: e.StreamsClosed) -> None:
+        for task in streams.close(self.state, self._out, event.client, event.tasks):
+            recovery.cancel(self.state, self._out, task, force=False, recursive=True)
 
     def _blocked(self, event: e.Blocked) -> None:
         state, out = self.state, self._out
