@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from ray_jupyter.session import Session
 
 T = TypeVar("T")
-Waitable = TypeVar("Waitable", "ObjectRef[Any]", "ObjectRefGenerator[Any]", "ObjectRef[Any] | ObjectRefGenerator[Any]")
+Waitable = TypeVar(
+    "Waitable",
+    "ObjectRef[Any]",
+    "ObjectRefGenerator[Any]",
+    "ObjectRef[Any] | ObjectRefGenerator[Any]",
+)
 
 _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's dashboard
     "configure_logging", "dashboard_host", "dashboard_port", "include_dashboard",

@@ -77,7 +77,7 @@ def returns(
     Raises:
         ValueError: ``num_returns`` does not fit the function.
     """
-    asked = options.get("num_returns")
+    asked: Any = options.get("num_returns")
     if asked is None:
         asked = "streaming" if is_generator else 1
     limit = options.get(_BACKPRESSURE)

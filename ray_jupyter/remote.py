@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from ray_jupyter import session
 from ray_jupyter.actors import ActorClass
 from ray_jupyter.arity import Arity, kind_of
-from ray_jupyter.options import check_options, make_template
 from ray_jupyter.generators import new_results
+from ray_jupyter.options import check_options, make_template
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.session import new_generation
 

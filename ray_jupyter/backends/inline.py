@@ -10,26 +10,28 @@ Tasks of one thread run one after another, in the order submitted.
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.culprits import blame_argument, blame_result, blame_variable
+from ray_jupyter.backends.inline_outcomes import is_retried, pickled_error, results
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
+from ray_jupyter.backends.inline_streams import InlineStreams
 from ray_jupyter.errors import (
     ActorDiedError,
     RayError,
-    RayTaskError,
     SerializationError,
     StaleRefError,
 )
 from ray_jupyter.runtime.protocol.ids import Reference
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
-from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
+from ray_jupyter.runtime.protocol.messages import AFTER
+from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
+from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
     from ray_jupyter.config import Config
@@ -56,6 +58,9 @@ class InlineBackend:
         self._store = InlineStore()
         self._journal = Journal()
         self.drop = self._store.drop
+        self._streams = InlineStreams(self._store, self._journal)
+        self.open_stream, self.close_stream = self._streams.open, self._streams.close
+        self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
 
@@ -108,7 +113,8 @@ class InlineBackend:
             self._deaths[actor_id] = "it was ended by kill()"
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
-        """Do nothing: every task has finished when its reference exists."""
+        """Cancel a generator that waits for its reader; every other task has finished."""
+        self._streams.cancel(object_id)
 
     # Objects
 
@@ -125,14 +131,16 @@ class InlineBackend:
     def wait(
         self, ids: Sequence[int], num_returns: int, timeout_s: float | None
     ) -> tuple[list[int], list[int]]:
-        """Return the first ``num_returns`` and the others: all are ready."""
-        return list(ids[:num_returns]), list(ids[num_returns:])
+        """Return the first ``num_returns`` and the others: all are ready, or never will be."""
+        ready = [i for i in ids if not self._store.is_reserved(i)][:num_returns]
+        chosen = set(ready)
+        return ready, [i for i in ids if i not in chosen]
 
     def future(self, object_id: int) -> Future[Any]:
         """Return a finished future; see ``Backend.future``."""
         future: Future[Any] = Future()
         try:
-            future.set_result(self._store.load(object_id))
+            future.set_result(self._store.load(object_id) if object_id > 0 else None)
         except RayError as error:
             future.set_exception(error)
         return future
@@ -181,6 +189,7 @@ class InlineBackend:
     def shutdown(self) -> None:
         """Forget everything; idempotent."""
         self._actors.clear()
+        self._streams.clear()
         self._store.clear()
 
     # Running
@@ -226,6 +235,11 @@ class InlineBackend:
 
     def _run(self, template: TaskTemplate, function: Callable[..., Any], call: _Call) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
+        if template.num_returns == STREAMS:
+            errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
+            return self._streams.submit(
+                template, lambda: self._called(function, call), next(errors, None)
+            )
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
         for source in call.references.values():
@@ -243,9 +257,9 @@ class InlineBackend:
                 self._journal.record(task_id, template, "FAILED", submit_ns, start_ns, attempt)
                 raise
             except BaseException as failure:  # SystemExit too: a task never ends its driver
-                if not _is_retried(template, failure, attempt):
+                if not is_retried(template, failure, attempt):
                     where = f"task {task_id:x}, attempt {attempt + 1}, inline"
-                    error = Value(_pickled_error(template.name, failure, where), is_error=True)
+                    error = Value(pickled_error(template.name, failure, where), is_error=True)
                     values = [error] * template.num_returns
                     status = "FAILED"
                     break
@@ -257,80 +271,46 @@ class InlineBackend:
     def _attempt(
         self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: _Call
     ) -> list[Value]:
-        given: Any = deserialize(call.payload)
-        for place, object_id in call.references.items():
-            given[place] = self._store.load(object_id)
-        args = [value for place, value in given.items() if isinstance(place, int)]
-        kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
         marks = self._journal.enter(task_id, template)
         try:
-            result = function(*args, **kwargs)
+            result = self._called(function, call)
+            if AFTER in template.extras:
+                module, _, after = template.extras[AFTER].partition(":")
+                result = getattr(importlib.import_module(module), after)(result)
         finally:
             self._journal.leave(template, marks)
         values = []
-        for value in _results(template, result):
+        for value in results(template, result):
             try:
                 values.append(Value(serialize(value)))
             except SerializationError as error:
                 raise blame_result(template, value, error) from error
         return values
 
+    def _called(self, function: Callable[..., Any], call: _Call) -> Any:
+        """Return what the function returns for the arguments of ``call``."""
+        given: Any = deserialize(call.payload)
+        for place, object_id in call.references.items():
+            given[place] = self._store.load(object_id)
+        args = [value for place, value in given.items() if isinstance(place, int)]
+        kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
+        return function(*args, **kwargs)
+
     def _fail(self, template: TaskTemplate, error: RayError) -> int:
         """Store ``error`` as every result of a call that did not run."""
+        value = Value(serialize(error), is_error=True)
+        if template.num_returns == STREAMS:
+            return self._streams.submit(template, _never, value)
         task_id = self._store.mint(template.num_returns)
         self._journal.record(task_id, template, "FAILED", time.monotonic_ns(), 0, 0)
-        return self._store.keep(
-            task_id, [Value(serialize(error), is_error=True)] * template.num_returns
-        )
+        return self._store.keep(task_id, [value] * template.num_returns)
 
     def _release_dropped(self) -> None:
+        self._streams.close_dropped()
         for object_id in self._store.release_dropped():
             self._actors.pop(object_id, None)
             self._deaths.pop(object_id, None)
 
 
-def _results(template: TaskTemplate, result: Any) -> list[Any]:
-    """Return the values that a call makes of what its function returned.
-
-    Raises:
-        ValueError: not as many as ``num_returns`` says.
-    """
-    if template.num_returns <= 1:
-        return [result][: template.num_returns]
-    try:
-        values = [result] if isinstance(result, (str, bytes, dict)) else list(result)
-    except TypeError:
-        values = [result]
-    if len(values) != template.num_returns:
-        raise ValueError(
-            f"{template.name}() has num_returns={template.num_returns} and returned {len(values)} "
-            f"value{'s' if len(values) != 1 else ''}"
-        )
-    return values
-
-
-def _is_retried(template: TaskTemplate, failure: BaseException, attempt: int) -> bool:
-    retried = template.retry_exceptions
-    if template.max_retries != -1 and attempt >= template.max_retries:
-        return False
-    if isinstance(retried, bool):
-        return retried and isinstance(failure, Exception)
-    return isinstance(failure, retried)
-
-
-def _pickled_error(name: str, failure: BaseException, where: str) -> Serialized:
-    """Return the ``RayTaskError`` for ``failure``; a stand-in for what does not travel."""
-    trace = failure.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(failure), failure, trace))
-    try:
-        pickled = serialize(RayTaskError(name, text, failure, where))
-        deserialize(pickled.to_bytes())
-    except Exception as problem:  # whatever a foreign class's pickling raises
-        stand_in = RuntimeError(
-            f"{type(failure).__qualname__}: {failure} (the exception itself cannot be pickled: "
-            f"{problem})"
-        )
-        pickled = serialize(RayTaskError(name, text, stand_in, where))
-    return pickled
+def _never() -> Any:
+    raise AssertionError("a call that failed beforehand is not run")

@@ -96,11 +96,11 @@ class Finished(NamedTuple):
 
 
 class Yielded(NamedTuple):
-    """A running task yielded items; ``index`` is the place of the first."""
+    """A running task yielded items; ``place`` is that of the first in the stream."""
 
     client: int
     task: int
-    index: int
+    place: int
     items: list[tuple[int, Descriptor, tuple[int, ...]]]
 
 

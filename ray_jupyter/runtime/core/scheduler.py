@@ -176,7 +176,7 @@ class SchedulerCore:
 
     def _yielded(self, event: e.Yielded) -> None:
         streams.receive(
-            self.state, self._out, event.client, event.task, event.index, event.items
+            self.state, self._out, event.client, event.task, event.place, event.items
         )  # fmt: skip
 
     def _consumed(self, event: e.Consumed) -> None:

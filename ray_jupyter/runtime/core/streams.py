@@ -44,7 +44,7 @@ def begin(state: ClusterState, task: TaskRecord) -> None:
 
 
 def receive(
-    state: ClusterState, out: Outbox, client: int, task_id: int, index: int, items: list[Item]
+    state: ClusterState, out: Outbox, client: int, task_id: int, place: int, items: list[Item]
 ) -> None:
     """A worker sends what its task yielded."""
     worker = state.clients.get(client)
@@ -52,7 +52,7 @@ def receive(
     if worker is None or stream is None or task_id not in worker.inflight:
         _drop(state, client, items)
         return
-    known = max(0, stream.number - index)
+    known = max(0, stream.number - place)
     _drop(state, client, items[:known])
     if known and stream.limit:  # another attempt, which does not know what has been taken
         out.commands.append(c.Resume(client, task_id, stream.consumed))

@@ -74,7 +74,7 @@ class Streaming:
             self._batch = None
             del self._consumed[task_id]
 
-    def _post(self, task_id: int, index: int, output: Output) -> None:
+    def _post(self, task_id: int, place: int, output: Output) -> None:
         channel = self._client.channel
         with channel.lock:
             item = (self._client.mint(), *output)
@@ -82,7 +82,7 @@ class Streaming:
             if batch is not None and outgoing and outgoing[-1] is batch and batch[1] == task_id:
                 batch[3].append(item)
             else:
-                self._batch = (m.YIELDED, task_id, index, [item])
+                self._batch = (m.YIELDED, task_id, place, [item])
                 channel.post(self._batch)
         if time.monotonic_ns() - channel.sent_ns > REPORT_NS:
             channel.flush()
