@@ -36,6 +36,7 @@ class ObjectRefGenerator(Generic[T_co]):
 
     def __init__(self, completion: ObjectRef[None], close: Callable[[int], object]) -> None:
         self._completion = completion
+        self._is_closed = False
         # Bound here, so that ``__del__`` needs neither globals nor imports at exit.
         self._close = close
 
@@ -89,6 +90,8 @@ class ObjectRefGenerator(Generic[T_co]):
 
     def _next(self, timeout_s: float | None) -> ObjectRef[T_co] | None:
         backend = session.owner_of(self._completion)
+        if self._is_closed:
+            return None
         item = backend.next_item(self._completion.id, timeout_s)
         return ObjectRef(item, backend.session_id, backend.drop) if item else None
 
@@ -107,16 +110,20 @@ class ObjectRefGenerator(Generic[T_co]):
 
     def is_finished(self) -> bool:
         """Return whether ``next`` would raise ``StopIteration``; looks only."""
-        return session.owner_of(self._completion).is_stream_over(self._completion.id)
+        over = session.owner_of(self._completion).is_stream_over(self._completion.id)
+        return over or self._is_closed
 
     def _is_ready(self) -> bool:
         """Return whether ``next`` would return or raise at once."""
         backend = session.owner_of(self._completion)
+        if self._is_closed:
+            return True
         ready, _ = backend.wait([stream_key(self._completion.id)], 1, 0)
         return bool(ready)
 
     def close(self) -> None:
         """Read no more: what dropping the last reference to the generator does."""
+        self._is_closed = True
         self._close(self._completion.id)
 
     def __repr__(self) -> str:

@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.backends.culprits import blame_argument, blame_result, blame_variable
+from ray_jupyter.backends.culprits import blame_result
+from ray_jupyter.backends.inline_calls import Call, freeze
 from ray_jupyter.backends.inline_outcomes import is_retried, pickled_error, results
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.backends.inline_streams import InlineStreams
@@ -26,25 +27,13 @@ from ray_jupyter.errors import (
     ActorDiedError,
     RayError,
     SerializationError,
-    StaleRefError,
 )
-from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
     from ray_jupyter.config import Config
-
-
-class _Call:
-    """The frozen arguments of a call: references by id, the rest pickled."""
-
-    __slots__ = ("payload", "references")
-
-    def __init__(self, payload: bytes, references: dict[int | str, int]) -> None:
-        self.payload = payload
-        self.references = references
 
 
 class InlineBackend:
@@ -196,49 +185,16 @@ class InlineBackend:
 
     def _frozen(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> _Call:
-        """Return the call as it would be sent; check that all of it can be sent."""
+    ) -> Call:
         self._release_dropped()
-        self._check_feasible(template)
-        if template.registration != self.session_id and template.function is not None:
-            try:
-                serialize(template.function)
-            except SerializationError as error:
-                raise blame_variable(template, error) from error
-            template.registration = self.session_id
-        references: dict[int | str, int] = {}
-        given: dict[int | str, Any] = dict(enumerate(args))
-        given.update(kwargs)
-        for place, value in given.items():
-            if isinstance(value, Reference):
-                if value.session_id != self.session_id:
-                    raise StaleRefError(
-                        f"argument {place!r} of {template.name}(): {value!r} belongs to another "
-                        "session; run the code that made it again"
-                    )
-                references[place] = value.id
-                given[place] = None
-        try:
-            payload = serialize(given).to_bytes()
-        except SerializationError as error:
-            raise blame_argument(template, args, kwargs, error) from error
-        return _Call(payload, references)
+        return freeze(template, args, kwargs, self._config.totals(), self.session_id)
 
-    def _check_feasible(self, template: TaskTemplate) -> None:
-        total = self._config.totals()
-        for name, amount in template.resources.items():
-            if amount > total.get(name, 0.0):
-                raise ValueError(
-                    f"{template.name} asks for {amount:g} of {name!r} and the session has "
-                    f"{total.get(name, 0.0):g}: it could never run; give init() more"
-                )
-
-    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: _Call) -> int:
+    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: Call) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
         if template.num_returns == STREAMS:
             errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
             return self._streams.submit(
-                template, lambda: self._called(function, call), next(errors, None)
+                template, lambda: call.run(function, self._store), next(errors, None)
             )
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
@@ -269,11 +225,11 @@ class InlineBackend:
         return self._store.keep(task_id, values)
 
     def _attempt(
-        self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: _Call
+        self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: Call
     ) -> list[Value]:
         marks = self._journal.enter(task_id, template)
         try:
-            result = self._called(function, call)
+            result = call.run(function, self._store)
             if AFTER in template.extras:
                 module, _, after = template.extras[AFTER].partition(":")
                 result = getattr(importlib.import_module(module), after)(result)
@@ -286,15 +242,6 @@ class InlineBackend:
             except SerializationError as error:
                 raise blame_result(template, value, error) from error
         return values
-
-    def _called(self, function: Callable[..., Any], call: _Call) -> Any:
-        """Return what the function returns for the arguments of ``call``."""
-        given: Any = deserialize(call.payload)
-        for place, object_id in call.references.items():
-            given[place] = self._store.load(object_id)
-        args = [value for place, value in given.items() if isinstance(place, int)]
-        kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
-        return function(*args, **kwargs)
 
     def _fail(self, template: TaskTemplate, error: RayError) -> int:
         """Store ``error`` as every result of a call that did not run."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.failures import FailureTests
+from ray_jupyter.testing.suite.generators import GeneratorTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.tasks import TaskTests
@@ -26,7 +27,9 @@ from ray_jupyter.testing.suite.tasks import TaskTests
 __all__ = ["BackendSessionTests", "BackendTests"]
 
 
-class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
+class BackendTests(
+    TaskTests, ObjectTests, FailureTests, ActorTests, GeneratorTests, ReportTests
+):  # fmt: skip
     """All tests that share one session."""
 
 

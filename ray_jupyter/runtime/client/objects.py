@@ -49,8 +49,8 @@ class Objects:
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}
         self._wanted: set[int] = set()
-        self._futures = Futures(self._load_future, self.drop)
-        self.signals = Signals(self._descriptors, self._wanted)
+        self._futures = Futures(lambda object_id: self.get([object_id], None)[0], self.drop)
+        self.signals = Signals(self._descriptors, self._wanted, self._futures)
         self._inline_max_bytes = inline_max_bytes
         self._segment = segment
         self.channel = Channel(
@@ -62,10 +62,7 @@ class Objects:
             lambda request, answer: self.values.give_back(request, answer),
         )  # fmt: skip
         self.query = self._requests.ask
-        self.streams = Streams(
-            self.channel, self._counts, self.signals, self._futures, self._descriptors,
-            self.await_objects,
-        )  # fmt: skip
+        self.streams = Streams(self.channel, self._counts, self.signals, self.await_objects)
         self._mappings = Mappings(segment)
         self.values = Values(
             self.channel, self._requests, segment, self._mappings, self._collect, self.end_use,
@@ -219,9 +216,6 @@ class Objects:
         self._want([object_id])
         self.channel.wake()
         return future
-
-    def _load_future(self, object_id: int) -> Any:
-        return self.get([object_id], None)[0] if object_id > 0 else None
 
     # What arrives
 

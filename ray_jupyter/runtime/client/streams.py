@@ -38,22 +38,26 @@ class Signals:
         wanted: ids that have been asked for; a key never is.
     """
 
-    def __init__(self, there: dict[int, m.Descriptor], wanted: set[int]) -> None:
-        self._there = there
+    def __init__(
+        self, there: dict[int, m.Descriptor], wanted: set[int], futures: Futures
+    ) -> None:  # fmt: skip
+        self.there = there
         self._wanted = wanted
+        self._futures = futures
 
     def expect(self, key: int) -> None:
         """From now on ``key`` is waited for."""
-        self._there.pop(key, None)
+        self.there.pop(key, None)
         self._wanted.add(key)
 
-    def fulfil(self, key: int) -> None:
-        """Whoever waits for ``key`` may go on."""
-        self._there[key] = b""
+    def fulfil(self, key: int) -> bool:
+        """Whoever waits for ``key`` may go on; return whether a future waits."""
+        self.there[key] = b""
+        return self._futures.arrived(key)
 
     def forget(self, key: int) -> None:
         """Nobody will wait for ``key`` any more."""
-        self._there.pop(key, None)
+        self.there.pop(key, None)
         self._wanted.discard(key)
 
 
@@ -73,19 +77,15 @@ class Streams:
 
     Args:
         await_objects: waits for ids and keys; see ``Client.await_objects``.
-        there: descriptors by id.
     """
 
     def __init__(
-        self, channel: Channel, counts: Counts, signals: Signals, futures: Futures,
-        there: dict[int, m.Descriptor],
+        self, channel: Channel, counts: Counts, signals: Signals,
         await_objects: Callable[[Sequence[int], int, float | None], None],
     ) -> None:  # fmt: skip
         self._channel = channel
         self._counts = counts
         self._signals = signals
-        self._futures = futures
-        self._there = there
         self._await = await_objects
         self._streams: dict[int, _Stream] = {}
         self._closing: deque[int] = deque()
@@ -167,15 +167,13 @@ class Streams:
                     self._counts.drop(object_id)
                     continue
                 if value is not None:
-                    self._there[object_id] = value
+                    self._signals.there[object_id] = value
                 stream.items.append(object_id)
             if stream.closed:
                 if state != m.OPEN:
                     self._forget(task_id)
                 return
-            key = stream_key(task_id)
-            self._signals.fulfil(key)
-            settles = self._futures.arrived(key)
+            settles = self._signals.fulfil(stream_key(task_id))
         if settles:
             self._channel.wake()
 

@@ -283,6 +283,14 @@ def inherit_cancel(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
         _cancel_one(state, out, task, force=False)
 
 
+def close_streams(
+    state: ClusterState, out: Outbox, client: int, task_ids: list[int] | None
+) -> None:
+    """The process reads these streams (``None``: all) no more."""
+    for task in streams.close(state, out, client, task_ids):
+        cancel(state, out, task, force=False, recursive=True)
+
+
 def kill_actor(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
     """End an actor's process, or its creation if it has none."""
     cause = (ACTOR_ERROR, f"actor {actor.name} was killed by ray.kill", None)
@@ -368,8 +376,7 @@ def _crash(task: TaskRecord, reason: str) -> Descriptor:
 
 def forget_process(state: ClusterState, out: Outbox, client: ClientRecord) -> None:
     """Drop what a dead process held, mapped, read and was allocating."""
-    for task in streams.close_all(state, out, client.id):
-        cancel(state, out, task, force=False, recursive=True)
+    close_streams(state, out, client.id, None)
     discard(state, out, client.held)
     for template in [t for t in state.templates.values() if t.definer == client.id]:
         undefine(state, out, client.id, template.id)

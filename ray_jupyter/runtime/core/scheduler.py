@@ -55,13 +55,13 @@ class SchedulerCore:
             e.Submitted: self._submitted,
             e.Finished: self._finished,
             e.Released: self._released,
-            e.Wanted: self._wanted,
+            e.Wanted: lambda event: references.want(self.state, self._out, *event),
             e.Claimed: self._claimed,
             e.Put: self._put,
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
-            e.Yielded: self._yielded,
-            e.Consumed: self._consumed,
-            e.StreamsClosed: self._streams_closed,
+            e.Yielded: lambda event: streams.receive(self.state, self._out, *event),
+            e.Consumed: lambda event: streams.consume(self.state, self._out, *event),
+            e.StreamsClosed: lambda event: recovery.close_streams(self.state, self._out, *event),
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
@@ -70,7 +70,7 @@ class SchedulerCore:
             e.CancelRequested: self._cancel,
             e.KillActorRequested: self._kill_actor,
             e.AllocationRequested: self._allocate,
-            e.Abandoned: self._abandoned,
+            e.Abandoned: lambda event: memory.abandon(self.state, *event),
             e.Punched: self._punched,
             e.SpilledOut: self._spilled,
             e.Restored: self._restored,
@@ -174,18 +174,6 @@ class SchedulerCore:
         if worker := self.state.clients.get(event.client):
             recovery.finish(self.state, self._out, worker, event.results, self._now_ns)
 
-    def _yielded(self, event: e.Yielded) -> None:
-        streams.receive(
-            self.state, self._out, event.client, event.task, event.place, event.items
-        )  # fmt: skip
-
-    def _consumed(self, event: e.Consumed) -> None:
-        streams.consume(self.state, self._out, event.client, event.task, event.number)
-
-    def _streams_closed(self, event: e.StreamsClosed) -> None:
-        for task in streams.close(self.state, self._out, event.client, event.tasks):
-            recovery.cancel(self.state, self._out, task, force=False, recursive=True)
-
     def _blocked(self, event: e.Blocked) -> None:
         state, out = self.state, self._out
         worker = state.clients[event.client]
@@ -251,16 +239,10 @@ class SchedulerCore:
     def _released(self, event: e.Released) -> None:
         references.release(self.state, self._out, event.client, event.ids)
 
-    def _wanted(self, event: e.Wanted) -> None:
-        references.want(self.state, self._out, event.client, event.ids)
-
     # Memory
 
     def _allocate(self, event: e.AllocationRequested) -> None:
         memory.request(self.state, self._out, event, self._now_ns)
-
-    def _abandoned(self, event: e.Abandoned) -> None:
-        memory.abandon(self.state, event.client, event.offset)
 
     def _punched(self, event: e.Punched) -> None:
         memory.punched(self.state, event.client, event.offsets, done=event.done)

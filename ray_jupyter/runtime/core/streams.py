@@ -98,9 +98,11 @@ def end(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
 
 
 def close(
-    state: ClusterState, out: Outbox, client: int, task_ids: list[int]
+    state: ClusterState, out: Outbox, client: int, task_ids: list[int] | None
 ) -> list[TaskRecord]:  # fmt: skip
-    """The reader reads these no more; return the tasks that would pause for ever."""
+    """The reader reads these (``None``: all) no more; return who would pause for ever."""
+    if task_ids is None:
+        task_ids = [task_id for task_id, s in state.streams.items() if s.reader == client]
     paused = []
     for task_id in task_ids:
         stream = state.streams.get(task_id)
@@ -111,9 +113,3 @@ def close(
         if stream.limit:
             paused.append(state.tasks[task_id])
     return paused
-
-
-def close_all(state: ClusterState, out: Outbox, client: int) -> list[TaskRecord]:
-    """The process is gone, and reads nothing any more; see ``close``."""
-    read = [task_id for task_id, stream in state.streams.items() if stream.reader == client]
-    return close(state, out, client, read)
