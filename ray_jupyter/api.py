@@ -226,6 +226,7 @@ def cancel(
 
     Raises:
         TypeError: not a reference.
+        ValueError: ``force`` for the call of an actor.
         StaleRefError: the reference is of a session that has ended.
     """
     ref: Any = ray_waitable

@@ -42,7 +42,7 @@ class ObjectRefGenerator(Generic[T_co]):
 
     def __del__(self) -> None:
         try:
-            self._close(self._completion.id)
+            self.close()
         except AttributeError:  # an interrupt cut its construction short
             return
 
@@ -123,8 +123,9 @@ class ObjectRefGenerator(Generic[T_co]):
 
     def close(self) -> None:
         """Read no more: what dropping the last reference to the generator does."""
-        self._is_closed = True
-        self._close(self._completion.id)
+        if not self._is_closed:
+            self._is_closed = True
+            self._close(self._completion.id)
 
     def __repr__(self) -> str:
         return f"ObjectRefGenerator({self._completion.hex()})"
@@ -209,6 +210,7 @@ def new_results(backend: Backend, task_id: int, template: TaskTemplate) -> Any:
     """Return what ``.remote`` gives: a ref, a list of refs, a generator of refs, or ``None``."""
     if template.num_returns != STREAMS:
         return new_refs(backend, task_id, template.num_returns)
-    backend.open_stream(task_id, template.extras[STREAMING])
     completion: ObjectRef[None] = ObjectRef(task_id, backend.session_id, backend.drop)
-    return ObjectRefGenerator(completion, backend.close_stream)
+    generator: ObjectRefGenerator[Any] = ObjectRefGenerator(completion, backend.close_stream)
+    backend.open_stream(task_id, template.extras[STREAMING])
+    return generator

@@ -78,8 +78,8 @@ class Backend(Protocol):
         """
 
     close_stream: Callable[[int], object]
-    """Tells that a task's stream will not be read any more; called from ``__del__``, as
-    ``drop``. Items nobody took are released; a task that waits for its reader is cancelled."""
+    """Tells, once, that a task's stream will not be read any more; called from ``__del__``,
+    as ``drop``. Items nobody took are released; a task that waits for its reader is cancelled."""
 
     def open_stream(self, task_id: int, limit: int) -> None:
         """Begin to read what a task just submitted yields; ``limit`` is its back-pressure."""
@@ -103,7 +103,11 @@ class Backend(Protocol):
         """Count one more ``ObjectRef`` (it came out of a pickle)."""
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
-        """Cancel the task that makes ``object_id``; nothing happens if it has finished."""
+        """Cancel the task that makes ``object_id``; nothing happens if it has finished.
+
+        Raises:
+            ValueError: ``force`` for the call of an actor.
+        """
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available) amounts by name."""

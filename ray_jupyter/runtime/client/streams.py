@@ -90,7 +90,7 @@ class Streams:
         self._streams: dict[int, _Stream] = {}
         self._closing: deque[int] = deque()
         self.close = self._closing.append
-        """Tells that nobody will read a task's stream any more; may be called anywhere."""
+        """Tells that nobody will read a task's stream any more: once, and from anywhere."""
 
     def open(self, task_id: int, limit: int) -> None:
         """The stream of a task just submitted will be read; see ``Backend.open_stream``."""
@@ -182,9 +182,7 @@ class Streams:
         closed: list[int] = []
         while self._closing:
             task_id = self._closing.popleft()
-            stream = self._streams.get(task_id)
-            if stream is None or stream.closed:
-                continue
+            stream = self._stream(task_id)
             stream.closed = True
             for object_id in stream.items:
                 self._counts.drop(object_id)

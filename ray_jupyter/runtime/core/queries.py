@@ -59,7 +59,14 @@ def records(state: ClusterState, since: int) -> tuple[int, list[tuple[object, ..
     return state.records_total, kept[skip:]
 
 
+def is_actor_call(state: ClusterState, object_id: int) -> bool:
+    """Return whether a call of an actor, which has not ended, makes the object."""
+    record = state.objects.get(object_id)
+    return record is not None and record.producer is not None and record.producer.actor is not None
+
+
 ANSWERS = {
+    "is_actor_call": is_actor_call,
     "resources": lambda state, _: resources(state),
     "statistics": lambda state, _: statistics(state),
     "events": records,
