@@ -64,8 +64,7 @@ class ObjectRefGenerator(Generic[T_co]):
             StaleRefError: the session has ended.
         """
         ref = self._next(None)
-        if ref is None:
-            raise StopIteration
+        assert ref is not None
         return ref
 
     def __aiter__(self) -> ObjectRefGenerator[T_co]:
@@ -80,20 +79,24 @@ class ObjectRefGenerator(Generic[T_co]):
         """
         import asyncio
 
-        while not self._is_ready():
+        while True:
+            try:
+                ref = self._next(0)
+            except StopIteration:
+                raise StopAsyncIteration from None
+            if ref is not None:
+                return ref
             ready = session.owner_of(self._completion).future(stream_key(self._completion.id))
             await asyncio.wrap_future(ready)
-        ref = self._next(None)
-        if ref is None:
-            raise StopAsyncIteration
-        return ref
 
     def _next(self, timeout_s: float | None) -> ObjectRef[T_co] | None:
         backend = session.owner_of(self._completion)
         if self._is_closed:
-            return None
-        item = backend.next_item(self._completion.id, timeout_s)
-        return ObjectRef(item, backend.session_id, backend.drop) if item else None
+            raise StopIteration
+        session_id, drop = backend.session_id, backend.drop
+        return backend.next_item(
+            self._completion.id, timeout_s, lambda item: ObjectRef(item, session_id, drop)
+        )
 
     # Looking
 

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
+
+T = TypeVar("T")
 
 
 class Backend(Protocol):
@@ -84,17 +86,20 @@ class Backend(Protocol):
     def open_stream(self, task_id: int, limit: int) -> None:
         """Begin to read what a task just submitted yields; ``limit`` is its back-pressure."""
 
-    def next_item(self, task_id: int, timeout_s: float | None) -> int | None:
-        """Take the next item of a stream; return its id, counted as one ``ObjectRef``.
+    def next_item(
+        self, task_id: int, timeout_s: float | None, make: Callable[[int], T]
+    ) -> T | None:  # fmt: skip
+        """Take the next item of a stream; return ``make(id)``, which counts as one ``ObjectRef``.
 
         The last item of a stream that ended badly is the completion, whose value is the error.
+        ``None`` says that none came in time.
 
-        Returns:
-            0 if there will be no more, ``None`` if none came in time.
+        Raises:
+            StopIteration: there will be no more.
         """
 
     def is_stream_over(self, task_id: int) -> bool:
-        """Return whether ``next_item`` would say that there will be no more; looks only."""
+        """Return whether ``next_item`` would raise ``StopIteration``; looks only."""
 
     def future(self, object_id: int) -> Future[Any]:
         """Return a future that gets the value or the error when it is there."""

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from ray_jupyter.backends.culprits import blame_result
 from ray_jupyter.backends.inline_outcomes import is_retried, pickled_error
@@ -19,6 +19,8 @@ from ray_jupyter.errors import SerializationError, TaskCancelledError
 from ray_jupyter.runtime.protocol.messages import STREAMING
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import serialize
+
+T = TypeVar("T")
 
 
 class _Stream:
@@ -85,12 +87,12 @@ class InlineStreams:
     def open(self, task_id: int, limit: int) -> None:
         """See ``Backend.open_stream``: it is open."""
 
-    def next_item(self, task_id: int, timeout_s: float | None) -> int:
+    def next_item(self, task_id: int, timeout_s: float | None, make: Callable[[int], T]) -> T:
         """See ``Backend.next_item``; never waits."""
         with self._lock:
             stream = self._streams.get(task_id)
             if stream is None:
-                return 0
+                raise StopIteration
             if stream.items:
                 item = stream.items.popleft()
                 try:
@@ -98,12 +100,12 @@ class InlineStreams:
                 except BaseException:  # the user's interrupt: the item stays to be taken
                     stream.items.appendleft(item)
                     raise
-                return item
+                return make(item)
             del self._streams[task_id]
-            if self._store.value(task_id).is_error:
-                self._store.hold(task_id)
-                return task_id
-            return 0
+            if not self._store.value(task_id).is_error:
+                raise StopIteration
+            self._store.hold(task_id)
+            return make(task_id)
 
     def is_over(self, task_id: int) -> bool:
         """See ``Backend.is_stream_over``."""

@@ -50,7 +50,7 @@ class LocalBackend:
     drop: Callable[[int], object]
     open_stream: Callable[[int, int], None]
     close_stream: Callable[[int], object]
-    next_item: Callable[[int, float | None], int | None]
+    next_item: Callable[[int, float | None, Callable[[int], Any]], Any]
     is_stream_over: Callable[[int], bool]
 
     def __init__(self, config: Config) -> None:

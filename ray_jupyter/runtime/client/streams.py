@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import stream_key
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from ray_jupyter.runtime.client.counting import Counts
     from ray_jupyter.runtime.client.futures import Futures
 
-OVER = 0
-"""In place of an item's id: there will be no more."""
+T = TypeVar("T")
 
 
 class Signals:
@@ -104,12 +103,14 @@ class Streams:
             self._signals.expect(stream_key(task_id))
         return stream
 
-    def next_item(self, task_id: int, timeout_s: float | None) -> int | None:
+    def next_item(
+        self, task_id: int, timeout_s: float | None, make: Callable[[int], T]
+    ) -> T | None:  # fmt: skip
         """See ``Backend.next_item``."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         looked = False
         while True:
-            item = self._take(task_id)
+            item = self._take(task_id, make)
             if item is not None:
                 return item
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -118,16 +119,17 @@ class Streams:
             self._await([stream_key(task_id)], 1, left)
             looked = True
 
-    def _take(self, task_id: int) -> int | None:
+    def _take(self, task_id: int, make: Callable[[int], T]) -> T | None:
         channel = self._channel
-        with channel.shield:
+        with channel.shield:  # until the item belongs to what ``make`` made
             with channel.lock:
                 stream = self._streams.get(task_id)
-                if stream is None:  # closed
-                    return OVER
+                if stream is None:
+                    raise StopIteration  # closed
                 if not stream.items:
-                    return self._last(stream, task_id)
-                item = stream.items.popleft()
+                    return self._last(stream, task_id, make)
+                item = make(stream.items[0])
+                stream.items.popleft()
                 if not stream.items and stream.state == m.OPEN:
                     self._signals.expect(stream_key(task_id))
                 if not stream.limit:
@@ -137,16 +139,16 @@ class Streams:
             channel.send_soon()
             return item
 
-    def _last(self, stream: _Stream, task_id: int) -> int | None:
-        """Return what follows the last item: nothing yet, the completion's error, the end."""
+    def _last(self, stream: _Stream, task_id: int, make: Callable[[int], T]) -> T | None:
+        """Return what follows the last item: nothing yet, or the completion with its error."""
         if stream.state == m.OPEN:
             return None
         if stream.state == m.ENDED:
-            return OVER
+            raise StopIteration
         stream.state = m.ENDED
         if self._counts.add(task_id):
             self._channel.post((m.HOLD, [task_id]))
-        return task_id
+        return make(task_id)
 
     def is_over(self, task_id: int) -> bool:
         """See ``Backend.is_stream_over``."""

@@ -167,10 +167,10 @@ class GeneratorTests(BackendSuite):
         async def total(n: int) -> int:
             return sum([await ref async for ref in count.remote(n)])
 
-        async def both() -> tuple[int, int]:
-            return await asyncio.gather(total(10), total(20))
+        async def both() -> list[int]:
+            return list(await asyncio.gather(total(10), total(20)))
 
-        assert asyncio.run(both()) == (45, 190)
+        assert asyncio.run(both()) == [45, 190]
 
         async def end() -> None:
             await anext(count.remote(0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,7 +22,52 @@ DRIVER = 0
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
-class CoreMachine(RuleBasedStateMachine):
+class StreamRules(RuleBasedStateMachine):
+    """What happens to tasks that yield; part of ``CoreMachine``."""
+
+    core: SchedulerCore
+    model: CoreModel
+    inbox: dict[int, list[int]]
+    places: dict[int, int]
+    busy: Callable[[], list[int]]
+    mint: Callable[[int, int], int]
+    handle: Callable[[e.Event], None]
+
+    def yielding(self) -> list[int]:
+        """Return the workers whose task yields."""
+        tasks = self.core.state.tasks
+        return [w for w in self.busy() if tasks[self.inbox[w][0]].template.extras]
+
+    @precondition(lambda self: self.yielding())
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def yield_items(self, data: st.DataObject, count: int) -> None:
+        worker = data.draw(st.sampled_from(self.yielding()))
+        task = self.inbox[worker][0]
+        place = self.places[task]
+        ids = range(first := self.mint(worker, count), first + count)
+        for index, object_id in enumerate(ids):
+            self.model.yield_item(task, place + index, object_id)
+        self.places[task] += count
+        self.handle(e.Yielded(worker, task, place, [(i, b"v", ()) for i in ids]))
+
+    @precondition(lambda self: self.core.state.streams)
+    @rule(data=st.data())
+    def consume(self, data: st.DataObject) -> None:
+        task = data.draw(st.sampled_from(sorted(self.core.state.streams)))
+        stream = self.core.state.streams[task]
+        if stream.limit and stream.consumed < stream.number:
+            self.handle(e.Consumed(stream.reader, task, stream.consumed + 1))
+
+    @precondition(lambda self: self.core.state.streams)
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        task = data.draw(st.sampled_from(sorted(self.core.state.streams)))
+        reader = self.core.state.streams[task].reader
+        self.model.close(reader, [task])
+        self.handle(e.StreamsClosed(reader, [task]))
+
+
+class CoreMachine(StreamRules):
     """Workers answer at once here; what crosses on the way is the simulation's matter."""
 
     @initialize()
@@ -134,39 +181,6 @@ class CoreMachine(RuleBasedStateMachine):
         else:
             self.model.fail(task_id, "error")
         self.handle(e.Finished(worker, [(task_id, status, outputs, 0, 10_000, 1)]))
-
-    def yielding(self) -> list[int]:
-        """Return the workers whose task yields."""
-        tasks = self.core.state.tasks
-        return [w for w in self.busy() if tasks[self.inbox[w][0]].template.extras]
-
-    @precondition(lambda self: self.yielding())
-    @rule(data=st.data(), count=st.integers(1, 3))
-    def yield_items(self, data: st.DataObject, count: int) -> None:
-        worker = data.draw(st.sampled_from(self.yielding()))
-        task = self.inbox[worker][0]
-        place = self.places[task]
-        ids = range(first := self.mint(worker, count), first + count)
-        for index, object_id in enumerate(ids):
-            self.model.yield_item(task, place + index, object_id)
-        self.places[task] += count
-        self.handle(e.Yielded(worker, task, place, [(i, b"v", ()) for i in ids]))
-
-    @precondition(lambda self: self.core.state.streams)
-    @rule(data=st.data())
-    def consume(self, data: st.DataObject) -> None:
-        task = data.draw(st.sampled_from(sorted(self.core.state.streams)))
-        stream = self.core.state.streams[task]
-        if stream.limit and stream.consumed < stream.number:
-            self.handle(e.Consumed(stream.reader, task, stream.consumed + 1))
-
-    @precondition(lambda self: self.core.state.streams)
-    @rule(data=st.data())
-    def close(self, data: st.DataObject) -> None:
-        task = data.draw(st.sampled_from(sorted(self.core.state.streams)))
-        reader = self.core.state.streams[task].reader
-        self.model.close(reader, [task])
-        self.handle(e.StreamsClosed(reader, [task]))
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
