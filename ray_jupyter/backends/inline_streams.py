@@ -77,7 +77,8 @@ class InlineStreams:
         if error is not None:
             self._end(stream, error, start_ns=0)
         try:
-            self._pump(stream)
+            with self._lock:
+                self._pump(stream)
         except BaseException:
             self.close(task_id)
             self._store.drop(task_id)
@@ -152,9 +153,8 @@ class InlineStreams:
     # Running
 
     def _pump(self, stream: _Stream) -> None:
-        with self._lock:
-            while stream.may_run:
-                self._advance(stream)
+        while stream.may_run:
+            self._advance(stream)
 
     def _advance(self, stream: _Stream) -> None:
         """Have the generator yield once, or end."""

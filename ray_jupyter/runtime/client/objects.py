@@ -50,7 +50,7 @@ class Objects:
         self._descriptors: dict[int, m.Descriptor] = {}
         self._wanted: set[int] = set()
         self._futures = Futures(lambda object_id: self.get([object_id], None)[0], self.drop)
-        self.signals = Signals(self._descriptors, self._wanted, self._futures)
+        self.signals = Signals(self._descriptors, self._futures)
         self._inline_max_bytes = inline_max_bytes
         self._segment = segment
         self.channel = Channel(
@@ -58,8 +58,7 @@ class Objects:
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
         self._requests = Requests(
-            self.channel, self._check, self._collect,
-            lambda request, answer: self.values.give_back(request, answer),
+            self.channel, self._check, self._collect, lambda *lost: self.values.give_back(*lost),
         )  # fmt: skip
         self.query = self._requests.ask
         self.streams = Streams(self.channel, self._counts, self.signals, self.await_objects)
@@ -85,7 +84,7 @@ class Objects:
     def hold(self, object_id: int) -> None:
         """See ``Backend.hold``."""
         with self.channel.shield, self.channel.lock:
-            if self._counts.add(object_id):
+            if object_id > 0 and self._counts.add(object_id):  # not the key of a stream
                 self.channel.post((m.HOLD, [object_id]))
 
     def get(self, ids: Sequence[int], timeout_s: float | None) -> list[Any]:
@@ -189,9 +188,9 @@ class Objects:
             self.channel.flush()
 
     def _unknown(self, ids: Sequence[int], wanted: Collection[int] = ()) -> list[int]:
-        """Return, once each, those that are neither there nor in ``wanted``; under the lock."""
-        descriptors = self._descriptors
-        return [i for i in dict.fromkeys(ids) if i not in descriptors and i not in wanted]
+        """Return, once each, objects neither there nor in ``wanted``, no keys; under the lock."""
+        there = self._descriptors
+        return [i for i in dict.fromkeys(ids) if i > 0 and i not in there and i not in wanted]
 
     def _wait_for(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:
         """Receive until ``needed`` of ``ids`` are there."""
@@ -209,8 +208,7 @@ class Objects:
 
     def future(self, object_id: int) -> Future[Any]:
         """See ``Backend.future``."""
-        if object_id > 0:  # not the key of a stream
-            self.hold(object_id)
+        self.hold(object_id)
         with self.channel.lock:
             future = self._futures.add(object_id, is_there=object_id in self._descriptors)
         self._want([object_id])

@@ -34,30 +34,21 @@ class Signals:
 
     Args:
         there: descriptors by id.
-        wanted: ids that have been asked for; a key never is.
+        futures: told of what is fulfilled.
     """
 
-    def __init__(
-        self, there: dict[int, m.Descriptor], wanted: set[int], futures: Futures
-    ) -> None:  # fmt: skip
+    def __init__(self, there: dict[int, m.Descriptor], futures: Futures) -> None:
         self.there = there
-        self._wanted = wanted
         self._futures = futures
-
-    def expect(self, key: int) -> None:
-        """From now on ``key`` is waited for."""
-        self.there.pop(key, None)
-        self._wanted.add(key)
 
     def fulfil(self, key: int) -> bool:
         """Whoever waits for ``key`` may go on; return whether a future waits."""
         self.there[key] = b""
         return self._futures.arrived(key)
 
-    def forget(self, key: int) -> None:
-        """Nobody will wait for ``key`` any more."""
+    def revoke(self, key: int) -> None:
+        """From now on whoever waits for ``key`` has to wait."""
         self.there.pop(key, None)
-        self._wanted.discard(key)
 
 
 class _Stream:
@@ -100,7 +91,6 @@ class Streams:
         stream = self._streams.get(task_id)
         if stream is None:
             stream = self._streams[task_id] = _Stream()
-            self._signals.expect(stream_key(task_id))
         return stream
 
     def next_item(
@@ -131,7 +121,7 @@ class Streams:
                 item = make(stream.items[0])
                 stream.items.popleft()
                 if not stream.items and stream.state == m.OPEN:
-                    self._signals.expect(stream_key(task_id))
+                    self._signals.revoke(stream_key(task_id))
                 if not stream.limit:
                     return item
                 stream.taken += 1
@@ -160,24 +150,27 @@ class Streams:
 
     def on_stream(self, task_id: int, items: list[tuple[int, bytes | None]], state: int) -> None:
         """Items came, or the end."""
+        settles = False
         with self._channel.lock:
             stream = self._stream(task_id)
             stream.state = state
-            for object_id, value in items:
-                self._counts.begin(object_id)
-                if stream.closed:
-                    self._counts.drop(object_id)
-                    continue
-                if value is not None:
-                    self._signals.there[object_id] = value
-                stream.items.append(object_id)
-            if stream.closed:
-                if state != m.OPEN:
-                    self._forget(task_id)
-                return
-            settles = self._signals.fulfil(stream_key(task_id))
+            self._count(stream, items)
+            if not stream.closed:
+                settles = self._signals.fulfil(stream_key(task_id))
+            elif state != m.OPEN:
+                self._forget(task_id)
         if settles:
             self._channel.wake()
+
+    def _count(self, stream: _Stream, items: list[tuple[int, bytes | None]]) -> None:
+        for object_id, value in items:
+            self._counts.begin(object_id)
+            if stream.closed:
+                self._counts.drop(object_id)
+                continue
+            if value is not None:
+                self._signals.there[object_id] = value
+            stream.items.append(object_id)
 
     def collect(self) -> bool:
         """Post what has been closed; under the lock. Return whether there was anything."""
@@ -199,4 +192,4 @@ class Streams:
 
     def _forget(self, task_id: int) -> None:
         del self._streams[task_id]
-        self._signals.forget(stream_key(task_id))
+        self._signals.revoke(stream_key(task_id))

@@ -96,13 +96,13 @@ class Streaming:
             if self._consumed[task_id] >= needed:
                 return
             self._needed[task_id] = needed
-            client.signals.expect(key)
+            client.signals.revoke(key)
         try:
             client.await_objects([key], 1, None)
         finally:
             with client.channel.lock:
                 del self._needed[task_id]
-                client.signals.forget(key)
+                client.signals.revoke(key)
 
     def resume(self, task_id: int, number: int) -> None:
         """The reader has taken ``number`` items; called by whoever receives."""

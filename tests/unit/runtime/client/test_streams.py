@@ -106,7 +106,7 @@ def test_closing_releases_what_was_not_taken(client: Any, scheduler: Any, stream
     client.query("ping")
     assert scheduler.of_kind(m.RELEASE)[1:] == [(m.RELEASE, [9])]
     assert not streams._streams
-    assert stream_key(TASK) not in client._wanted
+    assert stream_key(TASK) not in client._descriptors
 
 
 def test_closing_what_has_ended_tells_nobody(client: Any, scheduler: Any, streams: Any) -> None:
