@@ -47,6 +47,7 @@ from ray_jupyter.errors import (
     TaskCancelledError,
     WorkerCrashedError,
 )
+from ray_jupyter.generators import DynamicObjectRefGenerator, ObjectRefGenerator
 from ray_jupyter.modes import PYTHON_MODE, SCRIPT_MODE, SHELL_MODE, SILENT_MODE, WORKER_MODE
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
@@ -61,10 +62,12 @@ __all__ = [
     "ActorClass",
     "ActorDiedError",
     "ActorHandle",
+    "DynamicObjectRefGenerator",
     "GetTimeoutError",
     "NotInitializedError",
     "ObjectLostError",
     "ObjectRef",
+    "ObjectRefGenerator",
     "ObjectStoreFullError",
     "RayActorError",
     "RayError",

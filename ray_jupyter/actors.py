@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ray_jupyter import session
 from ray_jupyter.arity import Arity, kind_of
-from ray_jupyter.options import METHOD, check_options, did_you_mean, make_template
-from ray_jupyter.refs import ObjectRef, new_refs
+from ray_jupyter.generators import new_results
+from ray_jupyter.options import METHOD, check_options, did_you_mean, make_template, returns
+from ray_jupyter.refs import ObjectRef
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NUM_RETURNS = "__ray_num_returns__"
+_OPTIONS = "__ray_method_options__"
+Methods = dict[str, tuple[Arity, dict[str, Any], str]]
+"""By name: how it is called, the options of ``method``, the kind of function."""
 
 
 class ActorClass:
@@ -34,7 +37,7 @@ class ActorClass:
     __qualname__: str
     _arity: Arity
     _generation: int
-    _methods: dict[str, tuple[Arity, int, str]]
+    _methods: Methods
     _options: dict[str, Any]
     _template: TaskTemplate
 
@@ -97,15 +100,30 @@ class ActorClass:
 class ActorMethod:
     """A method of a running actor; ``.remote(...)`` queues a call."""
 
-    __slots__ = ("_actor", "_arity", "_template")
+    __slots__ = ("_actor", "_arity", "_kind", "_options", "_template")
 
-    def __init__(self, actor: ObjectRef[Any], template: TaskTemplate, arity: Arity) -> None:
+    def __init__(
+        self, actor: ObjectRef[Any], method_name: str, name: str, arity: Arity,
+        options: dict[str, Any], kind: str,
+    ) -> None:  # fmt: skip
+        """Prepare calls; ``options`` have been checked.
+
+        Raises:
+            ValueError: ``num_returns`` does not fit the method.
+        """
         self._actor = actor
-        self._template = template
         self._arity = arity
+        self._kind = kind
+        self._options = options
+        name = options.get("name") or name
+        num_returns, extras = returns(name, options, is_generator=kind == "generator")
+        self._template = TaskTemplate(
+            None, name=name, num_returns=num_returns, resources={}, max_retries=0,
+            method=method_name, extras=extras,
+        )  # fmt: skip
 
     def remote(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Queue a call; return its ref, a list of refs, or ``None``, as tasks do.
+        """Queue a call; return its ref, a list of refs, a generator, or ``None``, as tasks do.
 
         Raises:
             TypeError: the method cannot be called like this.
@@ -117,21 +135,20 @@ class ActorMethod:
             self._arity.check(template.name, args, kwargs)
         backend = session.owner_of(self._actor)
         task_id = backend.call_actor(self._actor.id, template, args, kwargs)
-        return new_refs(backend, task_id, template.num_returns)
+        return new_results(backend, task_id, template)
 
     def options(self, **options: Any) -> ActorMethod:
-        """Return this method with another ``num_returns`` or ``name``.
+        """Return this method with other options of ``method``, or a ``name``.
 
         Raises:
             ValueError, TypeError, NotImplementedError: see ``check_options``.
         """
         _check_method_options(options)
-        template = _method_template(
-            self._template.method or "",
-            options.get("name") or self._template.name,
-            options.get("num_returns", self._template.num_returns),
-        )
-        return ActorMethod(self._actor, template, self._arity)
+        template = self._template
+        return ActorMethod(
+            self._actor, template.method or "", template.name, self._arity,
+            self._options | options, self._kind,
+        )  # fmt: skip
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: methods are called with ``.remote(...)``."""
@@ -147,9 +164,7 @@ class ActorMethod:
 class ActorHandle:
     """A running actor. Its methods are attributes: ``handle.method.remote(...)``."""
 
-    def __init__(
-        self, ref: ObjectRef[Any], class_name: str, methods: dict[str, tuple[Arity, int, str]]
-    ) -> None:
+    def __init__(self, ref: ObjectRef[Any], class_name: str, methods: Methods) -> None:
         self._ref = ref
         self._class_name = class_name
         self._methods = methods
@@ -165,14 +180,14 @@ class ActorHandle:
                 f"actor {self._class_name} has no method {name!r}{did_you_mean(name, methods)}; "
                 f"it has: {', '.join(sorted(methods)) or 'none'}"
             )
-        arity, num_returns, kind = methods[name]
-        if kind != "function":
+        arity, options, kind = methods[name]
+        if kind not in ("function", "generator"):
             raise NotImplementedError(
                 f"{self._class_name}.{name} is a {kind}, which actors do not run yet: "
                 "make it a plain method"
             )
-        template = _method_template(name, f"{self._class_name}.{name}", num_returns)
-        method = ActorMethod(self._ref, template, arity)
+        full_name = f"{self._class_name}.{name}"
+        method = ActorMethod(self._ref, name, full_name, arity, options, kind)
         self.__dict__[name] = method
         return method
 
@@ -203,7 +218,7 @@ def method(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         raise ValueError("method() takes num_returns; a name is given per call, by .options(name=)")
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        setattr(function, _NUM_RETURNS, options.get("num_returns", 1))
+        setattr(function, _OPTIONS, options)
         return function
 
     return mark
@@ -217,12 +232,6 @@ def _check_method_options(options: dict[str, Any]) -> None:
             f"{did_you_mean(unknown[0], METHOD)}"
         )
     check_options(options)
-
-
-def _method_template(method_name: str, name: str, num_returns: int) -> TaskTemplate:
-    return TaskTemplate(
-        None, name=name, num_returns=num_returns, resources={}, max_retries=0, method=method_name
-    )
 
 
 def _arity_of_constructor(cls: type) -> Arity:
@@ -239,9 +248,9 @@ def _take_nothing() -> None:
     """Have the signature of a class without a constructor."""
 
 
-def _methods_of(cls: type) -> dict[str, tuple[Arity, int, str]]:
-    """Return (arity, num_returns, kind) of every method, inherited ones as well."""
-    methods: dict[str, tuple[Arity, int, str]] = {}
+def _methods_of(cls: type) -> Methods:
+    """Return every method, inherited ones as well."""
+    methods: Methods = {}
     for base in reversed(cls.__mro__[:-1]):
         for name, member in vars(base).items():
             plain = getattr(member, "__func__", member)
@@ -249,8 +258,8 @@ def _methods_of(cls: type) -> dict[str, tuple[Arity, int, str]]:
                 continue
             if callable(plain):
                 skip = 0 if isinstance(member, staticmethod) else 1
-                num_returns = getattr(plain, _NUM_RETURNS, 1)
-                methods[name] = (Arity(plain, skip), num_returns, kind_of(plain))
+                options = getattr(plain, _OPTIONS, {})
+                methods[name] = (Arity(plain, skip), options, kind_of(plain))
             else:
                 methods.pop(name, None)  # a subclass hid the method behind a value
     return methods

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
+from ray_jupyter.generators import ObjectRefGenerator
 from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
+from ray_jupyter.runtime.protocol.ids import stream_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from ray_jupyter.session import Session
 
 T = TypeVar("T")
+Waitable = TypeVar(
+    "Waitable",
+    "ObjectRef[Any]",
+    "ObjectRefGenerator[Any]",
+    "ObjectRef[Any] | ObjectRefGenerator[Any]",
+)
 
 _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's dashboard
     "configure_logging", "dashboard_host", "dashboard_port", "include_dashboard",
@@ -164,18 +172,20 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
 
 
 def wait(
-    object_refs: list[ObjectRef[T]],
+    ray_waitables: Sequence[Waitable],
     *,
     num_returns: int = 1,
     timeout: float | None = None,
     fetch_local: bool = True,
-) -> tuple[list[ObjectRef[T]], list[ObjectRef[T]]]:
+) -> tuple[list[Waitable], list[Waitable]]:
     """Return (ready, others), at most ``num_returns`` ready ones, both in the order given.
 
     Args:
-        object_refs: a list of distinct references.
+        ray_waitables: a list of distinct references, or generators of references: those are
+            ready when ``next`` would not wait.
         num_returns: how many to wait for.
-        timeout: seconds after which fewer may be returned; ``None`` waits for ever.
+        timeout: seconds after which fewer may be returned; ``0`` only looks; ``None`` waits
+            for ever.
         fetch_local: accepted for Ray; on one machine every value is local.
 
     Raises:
@@ -183,13 +193,13 @@ def wait(
         ValueError: a duplicate, or a ``num_returns`` or ``timeout`` out of range.
         StaleRefError: a reference is of a session that has ended.
     """
-    if not isinstance(object_refs, (list, tuple)):
-        raise TypeError(f"wait() needs a list of ObjectRefs, got {_text(object_refs)}")
+    if not isinstance(ray_waitables, (list, tuple)):
+        raise TypeError(f"wait() needs a list of ObjectRefs, got {_text(ray_waitables)}")
     _check_timeout("wait", timeout)
-    if not object_refs:
+    if not ray_waitables:
         return [], []
-    ids = _ids("wait", object_refs)
-    by_id = dict(zip(ids, object_refs, strict=True))
+    ids = _ids("wait", ray_waitables)
+    by_id = dict(zip(ids, ray_waitables, strict=True))
     if len(by_id) != len(ids):
         raise ValueError(f"wait() needs distinct refs; {len(ids) - len(by_id)} are given twice")
     if num_returns not in range(1, len(ids) + 1):
@@ -197,22 +207,34 @@ def wait(
             f"wait() got num_returns={num_returns!r}; with {len(ids)} refs it must be "
             f"from 1 to {len(ids)}"
         )
-    ready, others = session.owner_of(object_refs[0]).wait(ids, num_returns, timeout)
+    ready, others = session.connected().wait(ids, num_returns, timeout)
     return [by_id[object_id] for object_id in ready], [by_id[object_id] for object_id in others]
 
 
-def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) -> None:
-    """Cancel the task that makes ``ref``; ``get`` then raises ``TaskCancelledError``.
+def cancel(
+    ray_waitable: ObjectRef[Any] | ObjectRefGenerator[Any],
+    *,
+    force: bool = False,
+    recursive: bool = True,
+) -> None:
+    """Cancel the task that makes ``ray_waitable``; ``get`` then raises ``TaskCancelledError``.
+
+    A task that waits is not run. One that runs sees a ``KeyboardInterrupt``.
 
     Args:
-        ref: a result of the task. Nothing happens if the task has finished.
+        ray_waitable: a result of the task, or the generator of its results. Nothing happens
+            if the task has finished.
         force: end the worker that runs it, instead of interrupting it.
         recursive: cancel what the task submitted as well.
 
     Raises:
         TypeError: not a reference.
+        ValueError: ``force`` for the call of an actor.
         StaleRefError: the reference is of a session that has ended.
     """
+    ref: Any = ray_waitable
+    if isinstance(ref, ObjectRefGenerator):
+        ref = ref._completion
     if not _is(ref, ObjectRef):
         actor = "; end an actor with kill()" if _is(ref, ActorHandle) else ""
         raise TypeError(f"cancel() needs an ObjectRef, got {_text(ref)}{actor}")
@@ -289,6 +311,10 @@ def _ids(caller: str, refs: Sequence[Any]) -> list[int]:
     session_id = session.current.session_id if session.current is not None else None
     ids: list[int] = []
     for ref in refs:
+        if isinstance(ref, ObjectRefGenerator) and caller == "wait":
+            session.owner_of(ref._completion)
+            ids.append(stream_key(ref._completion.id))
+            continue
         if not isinstance(ref, ObjectRef):
             raise TypeError(
                 f"{caller}() needs ObjectRefs; item {len(ids)} is {_text(ref)}{_hint(ref)}"
@@ -319,6 +345,8 @@ def _text(value: object) -> str:
 def _hint(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "; a nested list is not followed: get each list of its own"
+    if isinstance(value, ObjectRefGenerator):
+        return "; take its refs: [ray.get(ref) for ref in generator]"
     if hasattr(value, "remote"):
         return "; call it with .remote(...) to get a ref"
     return ""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.protocol.messages import AFTER, STREAMING
+from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,18 +48,59 @@ def check_options(options: Mapping[str, Any], *, actor: bool = False) -> dict[st
 
 
 def make_template(
-    function: Callable[..., Any], name: str, options: Mapping[str, Any], *, num_cpus: float = 1
-) -> TaskTemplate:
-    """Return the template of a task or actor; ``num_cpus`` holds when options do not say."""
+    function: Callable[..., Any], name: str, options: Mapping[str, Any], *,
+    num_cpus: float = 1, is_generator: bool = False,
+) -> TaskTemplate:  # fmt: skip
+    """Return the template of a task or actor; ``num_cpus`` holds when options do not say.
+
+    Raises:
+        ValueError: ``num_returns`` does not fit the function.
+    """
     retry = options.get("retry_exceptions", False)
+    num_returns, extras = returns(name, options, is_generator=is_generator)
     return TaskTemplate(
         function,
         name=options.get("name") or name,
-        num_returns=options.get("num_returns", 1),
+        num_returns=num_returns,
         resources=_resources(options, num_cpus),
         max_retries=options.get("max_retries", 3),
         retry_exceptions=tuple(retry) if isinstance(retry, (list, tuple)) else bool(retry),
+        extras=extras,
     )
+
+
+def returns(
+    name: str, options: Mapping[str, Any], *, is_generator: bool
+) -> tuple[int, dict[str, Any]]:
+    """Return ``num_returns`` of a template, and the extras that say how results come about.
+
+    Raises:
+        ValueError: ``num_returns`` does not fit the function.
+    """
+    asked: Any = options.get("num_returns")
+    if asked is None:
+        asked = "streaming" if is_generator else 1
+    limit = options.get(_BACKPRESSURE)
+    if asked in ("streaming", "dynamic") and not is_generator:
+        raise ValueError(
+            f"num_returns={asked!r} is for generator functions, and {name} has no yield; "
+            "leave num_returns out, or say how many values it returns"
+        )
+    if asked == "streaming":
+        return STREAMS, {STREAMING: max(0, limit or 0)}
+    if limit is not None:
+        raise ValueError(
+            f"{_BACKPRESSURE}={limit!r} is for streams, and {name} has num_returns={asked!r}; "
+            "leave one of both out"
+        )
+    if asked == "dynamic":
+        return 1, {AFTER: "ray_jupyter.generators:gather"}
+    if is_generator and asked < 2:
+        raise ValueError(
+            f"num_returns={asked!r} does not fit {name}, which is a generator: leave it out to "
+            'get values as they are yielded, or say "dynamic", or a fixed number from 2 on'
+        )
+    return asked, {}
 
 
 def _resources(options: Mapping[str, Any], num_cpus: float) -> dict[str, float]:
@@ -111,11 +153,17 @@ def _whole(minimum: int) -> Callable[[str, Any], None]:
 
 
 def _num_returns(name: str, value: Any) -> None:
-    if value in ("streaming", "dynamic"):
-        raise NotImplementedError(
-            f"{name}={value!r} is Ray's and not supported by ray_jupyter yet; return a list"
-        )
+    if value is None or value in ("streaming", "dynamic"):
+        return
+    if isinstance(value, str):
+        raise ValueError(f'{name} must be a number, "streaming" or "dynamic", got {value!r}')
     _whole(0)(name, value)
+
+
+def _backpressure(name: str, value: Any) -> None:
+    if value is None or value == -1:  # no limit
+        return
+    _whole(1)(name, value)
 
 
 def _exceptions(name: str, value: Any) -> None:
@@ -138,14 +186,20 @@ _COMMON: dict[str, Callable[[str, Any], None]] = {
     "num_gpus": _amount,
     "resources": _amounts,
 }
+_BACKPRESSURE = "_generator_backpressure_num_objects"
 _TASK = _COMMON | {
+    _BACKPRESSURE: _backpressure,
     "max_retries": _whole(-1),
     "name": _name,
     "num_returns": _num_returns,
     "retry_exceptions": _exceptions,
 }
 _ACTOR = _COMMON
-METHOD: dict[str, Callable[[str, Any], None]] = {"num_returns": _num_returns, "name": _name}
+METHOD: dict[str, Callable[[str, Any], None]] = {
+    _BACKPRESSURE: _backpressure,
+    "name": _name,
+    "num_returns": _num_returns,
+}
 
 # Options that only Ray honours, with the values that ask for what happens anyway.
 _COMMON_NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -160,7 +214,6 @@ _COMMON_NEUTRAL: dict[str, tuple[Any, ...]] = {
     "scheduling_strategy": (None, "DEFAULT", "SPREAD"),  # one machine: both are the same
 }
 _TASK_NEUTRAL = _COMMON_NEUTRAL | {
-    "_generator_backpressure_num_objects": (None,),
     "max_calls": (None, 0),
 }
 _ACTOR_NEUTRAL = _COMMON_NEUTRAL | {

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from ray_jupyter import session
 from ray_jupyter.actors import ActorClass
 from ray_jupyter.arity import Arity, kind_of
+from ray_jupyter.generators import new_results
 from ray_jupyter.options import check_options, make_template
-from ray_jupyter.refs import ObjectRef, new_refs
+from ray_jupyter.refs import ObjectRef
 from ray_jupyter.session import new_generation
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class RemoteFunction(Generic[P, R]):
     def remote(self, /, *args: Any, **kwargs: Any) -> Any:
         """Submit a call; return its ref, a list of refs (``num_returns > 1``) or ``None`` (0).
 
+        A function that yields gives an ``ObjectRefGenerator``.
+
         Raises:
             TypeError: the function cannot be called like this.
             SerializationError: an argument or the function cannot be pickled.
@@ -66,7 +69,7 @@ class RemoteFunction(Generic[P, R]):
         task_id = backend.submit(template, args, kwargs)
         if template.num_returns == 1:
             return ObjectRef(task_id, backend.session_id, backend.drop)
-        return new_refs(backend, task_id, template.num_returns)
+        return new_results(backend, task_id, template)
 
     def options(self, **options: Any) -> RemoteFunction[P, R]:
         """Return this function with other options; those not given stay.
@@ -104,7 +107,9 @@ class RemoteFunction(Generic[P, R]):
         self._options = state["options"]
         self._arity = Arity(function)
         self._generation = session.generation
-        self._template = make_template(function, self.__name__, self._options)
+        self._template = make_template(
+            function, self.__name__, self._options, is_generator=kind_of(function) == "generator"
+        )
         self._variants = {}
 
 
@@ -154,11 +159,6 @@ def _make(target: Any, options: dict[str, Any]) -> Any:
         raise ValueError(
             f"{target.__name__} is an async function, which tasks do not run: "
             "call asyncio.run(...) inside a plain function"
-        )
-    if kind == "generator" and options.get("num_returns", 1) == 1:
-        raise NotImplementedError(
-            f"{target.__name__} is a generator, and streaming results are not supported by "
-            "ray_jupyter yet: return a list, or say num_returns=N for N values yielded"
         )
     return RemoteFunction(target, check_options(options))
 

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
+
+T = TypeVar("T")
 
 
 class Backend(Protocol):
@@ -74,8 +76,31 @@ class Backend(Protocol):
         """Return (at most ``num_returns`` ready ids, all others), both in the order given.
 
         Without any ids it is a pause of ``timeout_s``, in which a task does not hold its
-        resources.
+        resources. Among them may be the keys of streams (see ``protocol.ids``): ready when
+        ``next_item`` would not wait. The same holds for ``future``, which then gets ``None``.
         """
+
+    close_stream: Callable[[int], object]
+    """Tells, once, that a task's stream will not be read any more; called from ``__del__``,
+    as ``drop``. Items nobody took are released; a task that waits for its reader is cancelled."""
+
+    def open_stream(self, task_id: int, limit: int) -> None:
+        """Begin to read what a task just submitted yields; ``limit`` is its back-pressure."""
+
+    def next_item(
+        self, task_id: int, timeout_s: float | None, make: Callable[[int], T]
+    ) -> T | None:  # fmt: skip
+        """Take the next item of a stream; return ``make(id)``, which counts as one ``ObjectRef``.
+
+        The last item of a stream that ended badly is the completion, whose value is the error.
+        ``None`` says that none came in time.
+
+        Raises:
+            StopIteration: there will be no more.
+        """
+
+    def is_stream_over(self, task_id: int) -> bool:
+        """Return whether ``next_item`` would raise ``StopIteration``; looks only."""
 
     def future(self, object_id: int) -> Future[Any]:
         """Return a future that gets the value or the error when it is there."""
@@ -84,7 +109,11 @@ class Backend(Protocol):
         """Count one more ``ObjectRef`` (it came out of a pickle)."""
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
-        """Cancel the task that makes ``object_id``; nothing happens if it has finished."""
+        """Cancel the task that makes ``object_id``; nothing happens if it has finished.
+
+        Raises:
+            ValueError: ``force`` for the call of an actor.
+        """
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available) amounts by name."""

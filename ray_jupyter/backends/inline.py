@@ -10,6 +10,7 @@ Tasks of one thread run one after another, in the order submitted.
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 import time
@@ -17,25 +18,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.backends.culprits import blame_result, blame_variable
-from ray_jupyter.backends.inline_calls import (
-    Call,
-    check_feasible,
-    freeze,
+from ray_jupyter.backends.culprits import blame_result
+from ray_jupyter.backends.inline_calls import Call, freeze
+from ray_jupyter.backends.inline_outcomes import (
     is_retried,
     pickled_error,
     results,
     text_of,
-    text_of_value,
+    text_of_payload,
 )
 from ray_jupyter.backends.inline_reports import InlineReports
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
+from ray_jupyter.backends.inline_streams import InlineStreams
 from ray_jupyter.errors import (
     ActorDiedError,
     RayError,
     SerializationError,
 )
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.protocol.messages import AFTER
+from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class InlineBackend(InlineReports):
         self._store = InlineStore()
         self._journal = Journal()
         self.drop = self._store.drop
+        self._streams = InlineStreams(self._store, self._journal)
+        self.open_stream, self.close_stream = self._streams.open, self._streams.close
+        self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
         self._here = threading.local()
@@ -111,7 +115,8 @@ class InlineBackend(InlineReports):
             self._deaths[actor_id] = "it was ended by kill()"
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
-        """Do nothing: every task has finished when its reference exists."""
+        """Cancel a generator that waits for its reader; every other task has finished."""
+        self._streams.cancel(object_id)
 
     # Objects
 
@@ -128,16 +133,18 @@ class InlineBackend(InlineReports):
     def wait(
         self, ids: Sequence[int], num_returns: int, timeout_s: float | None
     ) -> tuple[list[int], list[int]]:
-        """Return the first ``num_returns`` and the others: all are ready."""
+        """Return the first ``num_returns`` and the others: all are ready, or never will be."""
         if not ids and timeout_s is not None:  # a pause: another thread may do something
             time.sleep(timeout_s)
-        return list(ids[:num_returns]), list(ids[num_returns:])
+        ready = [i for i in ids if not self._store.is_reserved(i)][:num_returns]
+        chosen = set(ready)
+        return ready, [i for i in ids if i not in chosen]
 
     def future(self, object_id: int) -> Future[Any]:
         """Return a finished future; see ``Backend.future``."""
         future: Future[Any] = Future()
         try:
-            future.set_result(self._store.load(object_id))
+            future.set_result(self._store.load(object_id) if object_id > 0 else None)
         except RayError as error:
             future.set_exception(error)
         return future
@@ -162,6 +169,7 @@ class InlineBackend(InlineReports):
     def shutdown(self) -> None:
         """Forget everything; idempotent."""
         self._actors.clear()
+        self._streams.clear()
         self._store.clear()
 
     # Running
@@ -169,26 +177,24 @@ class InlineBackend(InlineReports):
     def _frozen(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Call:
-        """Return the call as it would be sent; check that all of it can be sent."""
         self._release_dropped()
-        check_feasible(template, self._config.totals())
-        if template.registration != self.session_id and template.function is not None:
-            try:
-                serialize(template.function)
-            except SerializationError as error:
-                raise blame_variable(template, error) from error
-            template.registration = self.session_id
-        return freeze(template, args, kwargs, self.session_id)
+        return freeze(template, args, kwargs, self._config.totals(), self.session_id)
 
     def _run(self, template: TaskTemplate, function: Callable[..., Any], call: Call) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
+        if template.num_returns == STREAMS:
+            errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
+            return self._streams.submit(
+                template, lambda: call.run(function, self._store), next(errors, None),
+                call.arguments,
+            )  # fmt: skip
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
         for source in call.references.values():
             if self._store.value(source).is_error:
                 self._journal.record(
                     task_id, template, "FAILED", submit_ns, 0, 0, call.arguments,
-                    text_of_value(self._store.value(source)),
+                    text_of_payload(self._store.value(source).payload),
                 )  # fmt: skip
                 return self._store.keep(task_id, [self._store.value(source)] * template.num_returns)
         attempt, text = 0, ""
@@ -207,9 +213,7 @@ class InlineBackend(InlineReports):
             except BaseException as failure:  # SystemExit too: a task never ends its driver
                 if not is_retried(template, failure, attempt):
                     where = f"task {task_id:x}, attempt {attempt + 1}, inline"
-                    error = Value(
-                        pickled_error(template.name, failure, where, __name__), is_error=True
-                    )
+                    error = Value(pickled_error(template.name, failure, where), is_error=True)
                     values = [error] * template.num_returns
                     status, text = "FAILED", text_of(failure)
                     break
@@ -223,16 +227,14 @@ class InlineBackend(InlineReports):
     def _attempt(
         self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: Call
     ) -> list[Value]:
-        given: Any = deserialize(call.payload)
-        for place, object_id in call.references.items():
-            given[place] = self._store.load(object_id)
-        args = [value for place, value in given.items() if isinstance(place, int)]
-        kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
         marks = self._journal.enter(task_id, template, call.arguments)
         outer = self.stack()
         self._here.attempts = (*outer, _Attempt())
         try:
-            result = function(*args, **kwargs)
+            result = call.run(function, self._store)
+            if AFTER in template.extras:
+                module, _, after = template.extras[AFTER].partition(":")
+                result = getattr(importlib.import_module(module), after)(result)
         finally:
             self._here.attempts = outer
             self._journal.leave(template, marks)
@@ -246,14 +248,20 @@ class InlineBackend(InlineReports):
 
     def _fail(self, template: TaskTemplate, error: RayError) -> int:
         """Store ``error`` as every result of a call that did not run."""
+        value = Value(serialize(error), is_error=True)
+        if template.num_returns == STREAMS:
+            return self._streams.submit(template, _never, value, ())
         task_id = self._store.mint(template.num_returns)
         now_ns = time.monotonic_ns()
         self._journal.record(task_id, template, "FAILED", now_ns, 0, 0, (), str(error))
-        return self._store.keep(
-            task_id, [Value(serialize(error), is_error=True)] * template.num_returns
-        )
+        return self._store.keep(task_id, [value] * template.num_returns)
 
     def _release_dropped(self) -> None:
+        self._streams.close_dropped()
         for object_id in self._store.release_dropped():
             self._actors.pop(object_id, None)
             self._deaths.pop(object_id, None)
+
+
+def _never() -> Any:
+    raise AssertionError("a call that failed beforehand is not run")

@@ -1,19 +1,19 @@
-"""Calls of the inline backend: their arguments, and what becomes of results and exceptions.
+"""Calls of the inline backend: arguments as they would be sent, and the way back.
 
-Pure: nothing here runs a call or stores anything.
+Lives here: ``freeze`` and ``Call``. Does not: what becomes of a call (``inline_outcomes``).
 """
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ray_jupyter.backends.culprits import blame_argument
-from ray_jupyter.backends.inline_store import Value
-from ray_jupyter.errors import RayTaskError, SerializationError, StaleRefError
+from ray_jupyter.backends.culprits import blame_argument, blame_variable
+from ray_jupyter.backends.inline_store import InlineStore
+from ray_jupyter.errors import SerializationError, StaleRefError
 from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
-from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
+from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 
 class Call:
@@ -33,16 +33,34 @@ class Call:
         """The ids of all objects that the call takes."""
         return (*self.references.values(), *self.held)
 
+    def run(self, function: Callable[..., Any], store: InlineStore) -> Any:
+        """Return what the function returns for these arguments."""
+        given: Any = deserialize(self.payload)
+        for place, object_id in self.references.items():
+            given[place] = store.load(object_id)
+        args = [value for place, value in given.items() if isinstance(place, int)]
+        kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
+        return function(*args, **kwargs)
+
 
 def freeze(
-    template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any], session_id: str
-) -> Call:
-    """Return a call as it would be sent.
+    template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any],
+    total: Mapping[str, float], session_id: str,
+) -> Call:  # fmt: skip
+    """Return the call as it would be sent; check that all of it can be sent.
 
     Raises:
-        SerializationError: an argument cannot be pickled; says which.
-        StaleRefError: one belongs to another session.
+        SerializationError: something cannot be pickled.
+        StaleRefError: an argument belongs to another session.
+        ValueError: it asks for resources that the session does not have.
     """
+    _check_feasible(template, total)
+    if template.registration != session_id and template.function is not None:
+        try:
+            serialize(template.function)
+        except SerializationError as error:
+            raise blame_variable(template, error) from error
+        template.registration = session_id
     references: dict[int | str, int] = {}
     given: dict[int | str, Any] = dict(enumerate(args))
     given.update(kwargs)
@@ -56,83 +74,16 @@ def freeze(
             references[place] = value.id
             given[place] = None
     try:
-        serialized = serialize(given)
+        packed = serialize(given)
     except SerializationError as error:
         raise blame_argument(template, args, kwargs, error) from error
-    return Call(serialized.to_bytes(), references, serialized.contained)
+    return Call(packed.to_bytes(), references, packed.contained)
 
 
-def check_feasible(template: TaskTemplate, total: dict[str, float]) -> None:
-    """Check that a task asks for no more than there is.
-
-    Raises:
-        ValueError: it does.
-    """
+def _check_feasible(template: TaskTemplate, total: Mapping[str, float]) -> None:
     for name, amount in template.resources.items():
         if amount > total.get(name, 0.0):
             raise ValueError(
                 f"{template.name} asks for {amount:g} of {name!r} and the session has "
                 f"{total.get(name, 0.0):g}: it could never run; give init() more"
             )
-
-
-def results(template: TaskTemplate, result: Any) -> list[Any]:
-    """Return the values that a call makes of what its function returned.
-
-    Raises:
-        ValueError: not as many as ``num_returns`` says.
-    """
-    if template.num_returns <= 1:
-        return [result][: template.num_returns]
-    try:
-        values = [result] if isinstance(result, (str, bytes, dict)) else list(result)
-    except TypeError:
-        values = [result]
-    if len(values) != template.num_returns:
-        raise ValueError(
-            f"{template.name}() has num_returns={template.num_returns} and returned {len(values)} "
-            f"value{'s' if len(values) != 1 else ''}"
-        )
-    return values
-
-
-def is_retried(template: TaskTemplate, failure: BaseException, attempt: int) -> bool:
-    """Return whether a failed attempt is to be followed by another."""
-    retried = template.retry_exceptions
-    if template.max_retries != -1 and attempt >= template.max_retries:
-        return False
-    if isinstance(retried, bool):
-        return retried and isinstance(failure, Exception)
-    return isinstance(failure, retried)
-
-
-def text_of(error: BaseException) -> str:
-    """Return what an error says, without its traceback."""
-    return "".join(traceback.format_exception_only(type(error), error)).strip()
-
-
-def text_of_value(value: Value) -> str:
-    """Return what the error says that is stored as ``value``."""
-    error: Any = deserialize(value.payload)
-    return text_of(error.cause if isinstance(error, RayTaskError) else error)
-
-
-def pickled_error(name: str, failure: BaseException, where: str, caller: str) -> Serialized:
-    """Return the ``RayTaskError`` for ``failure``; a stand-in for what does not travel.
-
-    Frames of the module ``caller`` above the user's are left out.
-    """
-    trace = failure.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") == caller:
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(failure), failure, trace))
-    try:
-        pickled = serialize(RayTaskError(name, text, failure, where))
-        deserialize(pickled.to_bytes())
-    except Exception as problem:  # whatever a foreign class's pickling raises
-        stand_in = RuntimeError(
-            f"{type(failure).__qualname__}: {failure} (the exception itself cannot be pickled: "
-            f"{problem})"
-        )
-        pickled = serialize(RayTaskError(name, text, stand_in, where))
-    return pickled

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter.errors import ObjectLostError
+from ray_jupyter.errors import GetTimeoutError, ObjectLostError
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID, first_id
 from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
@@ -45,6 +45,7 @@ class InlineStore:
         self._next_id = first_id(DRIVER_ID)
         self._values: dict[int, Value] = {}
         self._counts: dict[int, int] = {}
+        self._reserved: set[int] = set()
         self._dropped: deque[int] = deque()
         self.drop: Callable[[int], object] = self._dropped.append
 
@@ -64,6 +65,25 @@ class InlineStore:
                     self._counts[inside] = self._counts.get(inside, 0) + 1
         return first
 
+    def reserve(self, object_id: int) -> None:
+        """Count one reference to a value that comes later."""
+        with self._lock:
+            self._counts[object_id] = 1
+            self._reserved.add(object_id)
+
+    def fill(self, object_id: int, value: Value) -> None:
+        """Store what was reserved, unless nobody refers to it any more."""
+        with self._lock:
+            self._reserved.discard(object_id)
+            if object_id in self._counts:
+                self._values[object_id] = value
+                for inside in value.contained:
+                    self._counts[inside] = self._counts.get(inside, 0) + 1
+
+    def is_reserved(self, object_id: int) -> bool:
+        """Return whether the value comes later."""
+        return object_id in self._reserved
+
     def hold(self, object_id: int) -> None:
         """Count one more reference."""
         with self._lock:
@@ -74,7 +94,13 @@ class InlineStore:
 
         Raises:
             ObjectLostError: it has been released.
+            GetTimeoutError: it comes later, and nothing runs meanwhile.
         """
+        if object_id in self._reserved:
+            raise GetTimeoutError(
+                f"object {object_id:x} is the completion of a generator that waits for its reader "
+                "(back-pressure), and in mode 'inline' nothing runs meanwhile: take its refs first"
+            )
         value = self._values.get(object_id)
         if value is None:
             raise ObjectLostError(f"object {object_id:x} was released: no reference to it was left")
@@ -125,6 +151,7 @@ class InlineStore:
         """Forget everything."""
         with self._lock:
             self._values.clear()
+            self._reserved.clear()
             self._counts.clear()
             self._dropped.clear()
 

@@ -52,6 +52,10 @@ class LocalBackend:
     stack: Callable[[], Sequence[object]]
     accompany: Callable[[object], None]
     renew_workers: Callable[[], None]
+    open_stream: Callable[[int, int], None]
+    close_stream: Callable[[int], object]
+    next_item: Callable[[int, float | None, Callable[[int], Any]], Any]
+    is_stream_over: Callable[[int], bool]
 
     def __init__(self, config: Config) -> None:
         """Start the processes of a session.
@@ -92,6 +96,9 @@ class LocalBackend:
             "future", "hold", "drop", "query", "stack", "accompany", "renew_workers",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
+        streams = client.streams
+        self.open_stream, self.close_stream = streams.open, streams.close
+        self.next_item, self.is_stream_over = streams.next_item, streams.is_over
 
     def _check_started(self, config: Config) -> None:
         try:

@@ -28,6 +28,7 @@ from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayT
 from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
 from ray_jupyter.testing.suite.failures import FailureTests
+from ray_jupyter.testing.suite.generators import GeneratorTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
 from ray_jupyter.testing.suite.queues import QueueTests
@@ -37,7 +38,9 @@ from ray_jupyter.testing.suite.tasks import TaskTests
 __all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUtilityTests"]
 
 
-class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
+class BackendTests(
+    TaskTests, ObjectTests, FailureTests, ActorTests, GeneratorTests, ReportTests
+):  # fmt: skip
     """All tests that share one session."""
 
 

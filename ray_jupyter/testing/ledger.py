@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from ray_jupyter.runtime.protocol.messages import ACTOR, TASK, Definition
+from ray_jupyter.runtime.protocol.messages import ACTOR, STREAMING, TASK, Definition
 from ray_jupyter.testing.processes import FakeProcess
 from ray_jupyter.testing.programs import Plan
+from ray_jupyter.testing.streams import ReadStream
 
 
 def definition_of(
@@ -15,7 +16,8 @@ def definition_of(
     """Return the template of a plan's calls; ``closure`` are references in its function."""
     returns = 1 if kind == ACTOR else plan.num_returns
     shape = (("slot", 10_000),) if kind == ACTOR else plan.shape
-    return (kind, name, b"", closure, shape, returns, plan.max_retries, "", ())
+    extras = () if plan.yields is None else ((STREAMING, plan.limit),)
+    return (kind, name, b"", closure, shape, returns, plan.max_retries, "", extras)
 
 
 class Ledger:
@@ -43,6 +45,8 @@ class Ledger:
         args = (len(self.plans) - 1, inner, frame.serial, count)
         task = process.submit(definition, args, deps, held)
         self.shapes[task] = plan.shape
+        if plan.yields is not None:
+            process.streams[task] = ReadStream(plan.limit)
         return task
 
     def note_call(self, actor: int, caller: int, count: int) -> None:

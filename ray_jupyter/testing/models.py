@@ -25,6 +25,10 @@ class ModelTask:
     cancelled: bool = False
     dooms_children: bool = False
     ended: bool = False
+    reader: int | None = None
+    """Who reads what it yields, if it does and somebody reads."""
+    limit: int = 0
+    yielded: int = 0
 
 
 @dataclass
@@ -49,11 +53,13 @@ class CoreModel:
 
     def submit(
         self, client: int, task: int, deps: tuple[int, ...], held: tuple[int, ...],
-        parent: int, num_returns: int, retries: int,
+        parent: int, num_returns: int, retries: int, limit: int | None = None,
     ) -> None:  # fmt: skip
         """A process submits a task; it has references to the results."""
         results = tuple(range(task, task + num_returns))
         self.tasks[task] = ModelTask(deps, held, parent, results, retries)
+        if limit is not None:
+            self.tasks[task].reader, self.tasks[task].limit = client, limit
         for object_id in results:
             self.objects[object_id] = ModelObject(producer=task)
             self.held[client].add(object_id)
@@ -117,8 +123,31 @@ class CoreModel:
         elif not task.ended:
             task.cancelled = True
 
+    def cancel_family(self, task_id: int, *, recursive: bool) -> None:
+        """Somebody cancels a task, and its children if ``recursive``."""
+        for member in reversed(self.family(task_id) if recursive else [task_id]):
+            self.tasks[member].dooms_children |= recursive
+            self.cancel(member)
+
+    def yield_item(self, task_id: int, place: int, object_id: int) -> None:
+        """A running attempt yields; the item is the reader's, unless it came before."""
+        task = self.tasks[task_id]
+        if task.reader is not None and place == task.yielded:
+            task.yielded += 1
+            self.objects[object_id] = ModelObject("ok")
+            self.held[task.reader].add(object_id)
+
+    def close(self, reader: int, task_ids: list[int]) -> None:
+        """A process reads no more: who would pause for it is cancelled."""
+        closed = [i for i in task_ids if self.tasks[i].reader == reader]
+        for task_id in closed:
+            self.tasks[task_id].reader = None
+        for task_id in closed:
+            if self.tasks[task_id].limit and not self.tasks[task_id].ended:
+                self.cancel_family(task_id, recursive=True)
+
     def _end(self, task: ModelTask) -> None:
-        task.ended, task.worker = True, None
+        task.ended, task.worker, task.reader = True, None, None
 
     def _spread_errors(self) -> None:
         for task_id, task in self.tasks.items():

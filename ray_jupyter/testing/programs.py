@@ -67,7 +67,18 @@ class Pause:
     """Compute for a while."""
 
 
-Step: TypeAlias = "Spawn | Call | Get | Peek | Put | Pause"
+@dataclass(frozen=True)
+class Read:
+    """Submit a task that yields, add up at most ``take`` items, and close the stream.
+
+    A method is called of the first actor among the references, if there is one.
+    """
+
+    plan: Plan
+    take: int
+
+
+Step: TypeAlias = "Spawn | Call | Get | Peek | Put | Pause | Read"
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,10 @@ class Plan:
     shape: tuple[tuple[str, int], ...] = SHAPES[0]
     method: bool = False
     """A call of an actor. It gets no references: it could wait for its own caller."""
+    yields: int | None = None
+    """How many items it yields, the numbers from ``number`` on, before it fails or ends."""
+    limit: int = 0
+    """Most items that wait untaken; 0 is no limit."""
 
 
 @dataclass
@@ -122,10 +137,30 @@ def evaluate(plan: Plan, deps: list[Outcome], refs: list[Outcome]) -> list[Outco
                 break
             number += sum(ref.number for ref in got)
             refs += [inner for ref in got for inner in ref.inner]
+        elif isinstance(step, Read) and may_read(step, refs):
+            numbers, failed = evaluate_stream(step, refs)
+            if failed:
+                break
+            number += sum(numbers)
     if failed or plan.fails:
         return [Outcome(failed=True)] * count
     inner = values(refs, plan.returned)
     return [Outcome(number + i, inner if i == 0 else []) for i in range(count)]
+
+
+def may_read(step: Read, refs: list[Outcome]) -> bool:
+    """Return whether there is whom to call."""
+    return not step.plan.method or any(ref.actor for ref in refs)
+
+
+def evaluate_stream(step: Read, refs: list[Outcome]) -> tuple[list[int], bool]:
+    """Return the items that a reader takes, and whether it comes to an error."""
+    plan = step.plan
+    if plan.method and next(ref for ref in refs if ref.actor).failed:
+        return [], step.take > 0
+    count = plan.yields or 0
+    numbers = [plan.number + place for place in range(min(step.take, count))]
+    return numbers, bool(plan.fails) and step.take > count
 
 
 def choose(refs: list[Outcome], places: tuple[int, ...]) -> list[Outcome]:
@@ -172,7 +207,29 @@ def places(random: Random) -> tuple[int, ...]:
     return tuple(random.randrange(8) for _ in range(random.choice((1, 1, 2, 3))))
 
 
+def random_read(random: Random, *, retries: int | None = None) -> Read:
+    """Return a stream and a reader that takes all of it, or not."""
+    method = random.random() < 0.2
+    limit = random.choice((0, 0, 1, 2))
+    count = random.randrange(6)
+    plan = Plan(
+        number=random.randrange(1000),
+        size_bytes=random.choice((0, 0, 5_000, 40_000)),
+        fails=random.choice(("error", "error" if retries == -1 else "retryable"))
+        if random.random() < 0.1
+        else "",
+        max_retries=0 if method else random.choice((0, 1, 3)) if retries is None else retries,
+        shape=() if method else random.choice(SHAPES),
+        method=method,
+        yields=count,
+        limit=limit,
+    )
+    return Read(plan, random.choice((0, 1, count, count + 1, count + 1)))
+
+
 def _random_step(random: Random, depth: int, retries: int | None) -> Step:
+    if depth and random.random() < 0.1:
+        return random_read(random, retries=retries)
     kind = random.random()
     if depth and kind < 0.45:
         plan = random_plan(random, depth - 1, retries=retries)

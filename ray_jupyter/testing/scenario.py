@@ -15,8 +15,11 @@ from ray_jupyter.testing.programs import (
     Spawn,
     Step,
     evaluate,
+    evaluate_stream,
+    may_read,
     places,
     random_plan,
+    random_read,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ def scenario(world: World) -> Work:
             _submit(world, refs)
         elif kind < 0.6:
             _burst(world, refs)
+        elif kind < 0.65:
+            yield from _stream(world, refs)
         elif kind < 0.75 and world.kind != "crashes":
             _actor(world, refs)
         elif kind < 0.85:
@@ -99,6 +104,33 @@ def _burst(world: World, refs: Known) -> None:
         outcome = evaluate(plan, [], [o for _, o in held])[0]
         ids = tuple(i for i, _ in held)
         refs.append((world.submit(world.driver, plan, TASK, (), ids, ids, 0), outcome))
+
+
+def _stream(world: World, refs: Known) -> Work:
+    """Submit a task that yields, read some of it, let go."""
+    driver, random = world.driver, world.random
+    step = random_read(random, retries=-1 if world.kind == "crashes" else None)
+    outcomes = [outcome for _, outcome in refs]
+    if not may_read(step, outcomes):
+        return
+    actors = tuple(i for i, outcome in refs if outcome.actor)[:1] if step.plan.method else ()
+    frame = driver.stack[-1]
+    frame.calls += 1
+    kind = METHOD if actors else TASK
+    task = world.submit(driver, step.plan, kind, (), actors, (), frame.calls)
+    expected, failed = evaluate_stream(step, outcomes)
+    if world.kind == "chaos" and random.random() < 0.2:
+        world.happened["cancel"] += 1
+        driver.post(e.CancelRequested(0, task, random.random() < 0.3, random.random() < 0.5))
+    try:
+        numbers = yield from driver.read(task, step.take)
+    except TaskFailedError as failure:
+        _explain(world, failure, failed=failed)
+    else:
+        assert numbers == expected, f"stream {task} gave {numbers}, not {expected}"
+        assert not failed, f"stream {task} ended well, and its task had to fail"
+    driver.close(task)
+    driver.drop(task)
 
 
 def _choose(world: World, refs: Known, probability: float) -> Known:

@@ -27,7 +27,7 @@ from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
-from ray_jupyter.runtime.protocol.messages import STORED
+from ray_jupyter.runtime.protocol.messages import OPEN, STORED
 from ray_jupyter.testing.ledger import Ledger
 from ray_jupyter.testing.memory import FakeMemory
 from ray_jupyter.testing.processes import FakeDriver, FakeProcess
@@ -277,11 +277,14 @@ class World(Ledger):
         assert len(set(ended)) == len(ended), "a task ended twice"
         if not self.happened["crash"]:
             assert len(ended) == self.submitted, f"{self.submitted} submitted, {len(ended)} ended"
+        for process in self.processes.values():
+            for task, stream in process.streams.items():
+                assert stream.state != OPEN, f"client {process.id} was not told of {task}'s end"
         left = {
             name: value
             for name in (
                 "tasks", "objects", "unreferenced", "grants", "allocations", "templates",
-                "actors", "children", "inline_bytes", "spilled_bytes",
+                "actors", "children", "streams", "inline_bytes", "spilled_bytes",
             )
             if (value := getattr(state, name))
         }  # fmt: skip

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ray_jupyter.runtime.protocol.messages import TASK
+from ray_jupyter.runtime.protocol.messages import STREAMING, TASK
 from ray_jupyter.testing.programs import SHAPES, random_plan
 
 shapes = st.sampled_from(sorted(set(SHAPES)))
 """Resource demands that two CPUs can meet."""
 
 definitions = st.builds(
-    lambda shape, num_returns, retries: (
-        TASK, "task", b"", (), shape, num_returns, retries, "", ()
+    lambda shape, num_returns, retries, limit: (
+        TASK, "task", b"", (), shape, num_returns if limit is None else 1, retries, "",
+        () if limit is None else ((STREAMING, limit),),
     ),
-    shapes, st.integers(0, 3), st.integers(0, 2),
+    shapes, st.integers(0, 3), st.integers(0, 2), st.sampled_from((None, None, 0, 1)),
 )  # fmt: skip
-"""Templates of tasks."""
+"""Templates of tasks; some of them yield."""
 
 plans = st.builds(random_plan, st.randoms(use_true_random=False), depth=st.integers(0, 2))
 """Programs of tasks; see ``programs``."""

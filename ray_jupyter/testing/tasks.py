@@ -18,10 +18,11 @@ from ray_jupyter.runtime.protocol.messages import (
     Definition,
 )
 from ray_jupyter.testing.processes import CancelledError, FakeProcess, Frame, TaskFailedError, Work
-from ray_jupyter.testing.programs import Call, Get, Pause, Peek, Plan, Put, Spawn
+from ray_jupyter.testing.programs import Call, Get, Pause, Peek, Plan, Put, Read, Spawn
+from ray_jupyter.testing.streams import StreamWriter
 
 
-class TaskRunner(FakeProcess):
+class TaskRunner(StreamWriter, FakeProcess):
     """A process that can run plans. ``actor`` is the actor it has become, or 0."""
 
     actor = 0
@@ -55,6 +56,9 @@ class TaskRunner(FakeProcess):
             refs += self._unpickle(frame, () if plan.method else inner)
         for step in plan.steps:
             number += yield from self._step_of_plan(frame, step, refs)
+        if plan.yields is not None:
+            yield from self.yield_items(frame, plan, task)
+            number = 0
         if plan.fails:
             raise TaskFailedError("user")
         inner = self._values(refs, plan.returned)
@@ -85,6 +89,8 @@ class TaskRunner(FakeProcess):
         elif isinstance(step, Pause):
             pause_ns = self.world.random.choice((0, 1_000_000, 5_000_000, 2_000_000_000))
             yield ("sleep", self.world.now_ns + pause_ns)
+        elif isinstance(step, Read):
+            return (yield from self._read(frame, step, refs))
         elif isinstance(step, Get):
             return (yield from self._get_all(frame, self._values(refs, step.places), refs))
         return 0
@@ -100,6 +106,22 @@ class TaskRunner(FakeProcess):
             inside += self._unpickle(frame, inner)
         refs += inside
         return number
+
+    def _read(self, frame: Frame, step: Read, refs: list[int]) -> Work:
+        kind = TASK
+        held: tuple[int, ...] = ()
+        if step.plan.method:
+            actors = [i for i in refs if i in self.world.actors]
+            if not actors:
+                return 0
+            kind, held = METHOD, (actors[0],)
+        frame.calls += 1
+        task = self.world.submit(self, step.plan, kind, (), held, (), frame.calls)
+        frame.held.append(task)
+        frame.reads.append(task)
+        numbers = yield from self.read(task, step.take)
+        assert numbers == [step.plan.number + place for place in range(len(numbers))], numbers
+        return sum(numbers)
 
     def _submit(
         self, plan: Plan, kind: str, deps: list[int], held: tuple[int, ...], refs: list[int]
@@ -127,9 +149,11 @@ class TaskRunner(FakeProcess):
             self.post(e.Abandoned(self.id, offset))
         for request in [k for k, v in self.requests.items() if v is frame]:
             del self.requests[request]  # the answer will be abandoned
+        for task in frame.reads:
+            self.close(task)
         for object_id in frame.held:
             self.drop(object_id)
-        frame.held = []
+        frame.held, frame.reads = [], []
         self.give_up(frame.dep_ids)
         for object_id in [i for i in self.values if i not in self.refs]:
             self.forget_value(object_id)

@@ -54,6 +54,8 @@ class FakeWorker(TaskRunner):
         elif isinstance(command, c.Forget):
             for template in command.templates:
                 del self.known[template]
+        elif isinstance(command, c.Resume):
+            self.resume(command)
         elif isinstance(command, c.StopWorker):
             self.stopping = True
         else:
@@ -127,7 +129,7 @@ class FakeWorker(TaskRunner):
         waits = (frame.wants or ("",))[0] in ("await", "peek") and not frame.cancelled
         if waits and not self.blocked and self.missing(frame):
             if not self._claim(frame):
-                self.post(e.Blocked(self.id, self.missing(frame), self._returnable()))
+                self.post(e.Blocked(self.id, self.missing_objects(frame), self._returnable()))
                 self.blocked = frame.blocked = True
                 self.flush()
             return
@@ -146,7 +148,7 @@ class FakeWorker(TaskRunner):
                 definition = self.world.definitions[spec[1]]
                 if (
                     spec[0] in self.missing(frame) and not spec[3]
-                    and definition[0] == TASK and definition[4] == shape
+                    and definition[0] == TASK and definition[4] == shape and not definition[8]
                 ):  # fmt: skip
                     assert isinstance(event, e.Submitted)
                     before, after = event.specs[:index], event.specs[index + 1 :]

@@ -166,6 +166,71 @@ def test_children_may_live_on(tmp_path: Path) -> None:
     (tmp_path / "go").touch()
 
 
+def test_from_inside_a_task(tmp_path: Path) -> None:
+    @ray.remote
+    def canceller(refs: list[Any]) -> None:
+        ray.cancel(refs[0])
+
+    ref = loops.remote(tmp_path / "started")
+    eventually((tmp_path / "started").exists)
+    ray.get(canceller.remote([ref]), timeout=20)
+    assert_cancelled(ref)
+
+
+def test_a_task_cancels_its_child(tmp_path: Path) -> None:
+    @ray.remote
+    def parent(started: Path) -> str:
+        child = sleeps.remote(started)
+        eventually(started.exists)
+        ray.cancel(child)
+        try:
+            return str(ray.get(child))
+        except ray.TaskCancelledError:
+            return "cancelled"
+
+    assert ray.get(parent.remote(tmp_path / "started"), timeout=20) == "cancelled"
+
+
+def test_what_swallows_the_interrupt_has_finished(tmp_path: Path) -> None:
+    @ray.remote
+    def swallows(started: Path) -> str:
+        attempt(started)
+        try:
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            return "went on"
+        return "slept"
+
+    ref = swallows.remote(tmp_path / "started")
+    eventually((tmp_path / "started").exists)
+    ray.cancel(ref)
+    assert ray.get(ref, timeout=20) == "went on"
+
+
+def test_calls_of_an_actor(tmp_path: Path) -> None:
+    @ray.remote
+    class Sleeper:
+        def sleep(self, started: Path) -> None:
+            attempt(started)
+            time.sleep(1000)
+
+        def echo(self, value: int) -> int:
+            return value
+
+    actor = Sleeper.remote()
+    running = actor.sleep.remote(tmp_path / "started")
+    queued, last = actor.echo.remote(1), actor.echo.remote(2)
+    eventually((tmp_path / "started").exists)
+    for ref in (running, queued):
+        with pytest.raises(ValueError, match=r"kill\(\)"):
+            ray.cancel(ref, force=True)
+    ray.cancel(queued)
+    ray.cancel(running)
+    assert_cancelled(running, queued)
+    assert ray.get(last, timeout=20) == 2, "the actor did not survive"
+    ray.cancel(last, force=True)  # it has finished
+
+
 def test_many_times_at_any_moment(tmp_path: Path) -> None:
     @ray.remote
     def short(i: int) -> int:

@@ -16,6 +16,7 @@ import pytest
 import ray_jupyter as ray
 from ray_jupyter.testing.faults import Driver, InterruptAfter
 from ray_jupyter.testing.suite.base import echo, eventually, statistics, wait_for_file
+from ray_jupyter.testing.suite.generators import count
 
 PACKAGE = Path(ray.__file__).parent
 
@@ -65,9 +66,13 @@ def future() -> None:
     assert inc.remote(1).future().result(timeout=20) == 2
 
 
+def stream() -> None:
+    assert ray.get(list(count.remote(2)), timeout=20) == [0, 1]
+
+
 OPERATIONS = [
     submit_and_get, submit_with_references, wait, put_and_get_large, pass_large,
-    define_and_call, cancel, future,
+    define_and_call, cancel, future, stream,
 ]  # fmt: skip
 
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from ray_jupyter.runtime.core import actors, memory, placement, recovery, references, state, workers
+from ray_jupyter.runtime.core import (
+    actors,
+    memory,
+    placement,
+    recovery,
+    references,
+    state,
+    streams,
+    workers,
+)
 from ray_jupyter.testing import simulation
 
 SEEDS = 200
@@ -71,6 +80,31 @@ def never_recall(patch: Patch) -> None:
     patch.setattr(workers, "rebalance", lambda state, out, now_ns: None)
 
 
+def give_an_item_twice(patch: Patch) -> None:
+    patch.setattr(streams, "max", lambda *_: 0, raising=False)
+
+
+def never_resume(patch: Patch) -> None:
+    patch.setattr(streams, "consume", lambda state, out, client, task, number: None)
+
+
+def pause_for_a_reader_that_is_gone(patch: Patch) -> None:
+    close = streams.close
+
+    def without_cancel(*arguments: Any) -> Any:
+        close(*arguments)
+        return []
+
+    patch.setattr(streams, "close", without_cancel)
+
+
+def forget_the_end_of_a_stream(patch: Patch) -> None:
+    def silent(state: Any, out: Any, task: Any) -> None:
+        state.streams.pop(task.id, None)
+
+    patch.setattr(streams, "end", silent)
+
+
 def run_seeds() -> None:
     for seed in range(SEEDS):
         simulation.run(seed)
@@ -88,6 +122,10 @@ def run_seeds() -> None:
         feed_an_actor_what_is_not_ready,
         let_requests_for_memory_wait,
         never_recall,
+        give_an_item_twice,
+        never_resume,
+        pause_for_a_reader_that_is_gone,
+        forget_the_end_of_a_stream,
     ],
 )
 def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:

@@ -67,8 +67,6 @@ def test_methods_that_do_not_run_say_so() -> None:
     plain = ray.remote(Plain).remote()
     with pytest.raises(NotImplementedError, match=r"Plain\.later is a coroutine"):
         plain.later.remote()
-    with pytest.raises(NotImplementedError, match=r"Plain\.stream is a generator"):
-        plain.stream.remote()
 
 
 def test_only_methods_are_attributes() -> None:
@@ -94,6 +92,7 @@ def test_a_method_is_made_once_and_without_a_cycle() -> None:
         ({"num_returns": -1}, ValueError),
         ({"num_return": 1}, ValueError),
         ({"name": "a"}, ValueError),
+        ({"_generator_backpressure_num_objects": 0}, ValueError),
     ],
 )
 def test_method_options(options: dict[str, Any], error: type) -> None:

@@ -62,7 +62,11 @@ def test_options_make_templates() -> None:
         ({"num_gpus": -1}, ValueError, "num_gpus must be at least 0"),
         ({"num_returns": -1}, ValueError, "num_returns"),
         ({"num_returns": 1.0}, TypeError, "num_returns"),
-        ({"num_returns": "streaming"}, NotImplementedError, "num_returns='streaming'"),
+        ({"num_returns": "streaming"}, ValueError, "sample has no yield"),
+        ({"num_returns": "dynamic"}, ValueError, "sample has no yield"),
+        ({"num_returns": "many"}, ValueError, "num_returns must be"),
+        ({"_generator_backpressure_num_objects": 0}, ValueError, "must be at least 1"),
+        ({"_generator_backpressure_num_objects": 2}, ValueError, "is for streams"),
         ({"max_retries": -2}, ValueError, "max_retries"),
         ({"retry_exceptions": KeyError}, TypeError, "retry_exceptions"),
         ({"retry_exceptions": [5]}, TypeError, "retry_exceptions"),
@@ -106,15 +110,10 @@ def test_wrong_use_of_the_decorator(args: tuple[Any, ...], kwargs: dict[str, Any
 def test_decorating_twice_and_functions_that_do_not_run() -> None:
     async def later() -> None: ...
 
-    def stream() -> Iterator[int]:
-        yield 1
-
     with pytest.raises(TypeError, match="remote already"):
         ray.remote(ray.remote(sample))
     with pytest.raises(ValueError, match=r"later is an async function.*asyncio\.run"):
         ray.remote(later)
-    with pytest.raises(NotImplementedError, match="stream is a generator"):
-        ray.remote(stream)
 
 
 def test_a_new_generation_registers_again() -> None:

@@ -13,7 +13,7 @@ from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
 from ray_jupyter.runtime.client.functions import Functions, Registration
 from ray_jupyter.runtime.client.objects import Objects
 from ray_jupyter.runtime.protocol import messages as m
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.store.serialization import Serialized, serialize
 from ray_jupyter.runtime.transport.base import Transport
@@ -96,8 +96,15 @@ class Client(Objects):
         except BaseException:  # an interrupt, say: nobody will have the references
             for object_id in (*range(task_id, task_id + count), *(stored or ())):
                 self.drop(object_id)
+            if template.num_returns == STREAMS and task_id:
+                self.streams.close(task_id)
             raise
         return task_id
+
+    def mint(self) -> int:
+        """Return a new id; under the lock."""
+        self._next_id += 1
+        return self._next_id - 1
 
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
@@ -125,6 +132,11 @@ class Client(Objects):
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend.cancel``."""
+        if force and self.query("is_actor_call", object_id):
+            raise ValueError(
+                "cancel(force=True) would end the actor and lose its state: leave force out, or "
+                "end the actor with kill()"
+            )
         self._tell((m.CANCEL, object_id, force, recursive))
 
     def kill_actor(self, actor_id: int) -> None:

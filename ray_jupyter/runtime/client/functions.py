@@ -37,7 +37,7 @@ class Registration:
         self.owner = owner
         self.id = template_id
         self.name = template.name
-        self.num_returns = template.num_returns
+        self.num_returns = template.num_objects
         self._ended = ended
 
     def __del__(self) -> None:
@@ -100,7 +100,7 @@ class Functions:
             else:
                 function = pickled.to_bytes()
             template_id = self._define((
-                kind, template.name, function, held, resources, template.num_returns,
+                kind, template.name, function, held, resources, template.num_objects,
                 template.max_retries, template.method or "", extras,
             ))  # fmt: skip
             if large:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Futures:
-    """The open futures of one client.
+    """The open futures of one client; of a stream's key too, which gets ``None``.
 
     Args:
         load: returns the value of an object that is there, or raises its error.
@@ -46,7 +46,7 @@ class Futures:
             for future in self._open.pop(object_id, ()):
                 settled = True
                 try:
-                    value = self._load(object_id)
+                    value = self._load(object_id) if object_id > 0 else None
                 except BaseException as error:  # it belongs to whoever waits for the future
                     future.set_exception(error)
                 else:

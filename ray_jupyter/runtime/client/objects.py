@@ -17,6 +17,7 @@ from ray_jupyter.runtime.client.counting import Counts
 from ray_jupyter.runtime.client.futures import Futures
 from ray_jupyter.runtime.client.mappings import Mappings
 from ray_jupyter.runtime.client.requests import Requests
+from ray_jupyter.runtime.client.streams import Signals, Streams
 from ray_jupyter.runtime.client.values import Values
 from ray_jupyter.runtime.client.waiting import Missing
 from ray_jupyter.runtime.protocol import messages as m
@@ -49,6 +50,7 @@ class Objects:
         self._descriptors: dict[int, m.Descriptor] = {}
         self._wanted: set[int] = set()
         self._futures = Futures(lambda object_id: self.get([object_id], None)[0], self.drop)
+        self.signals = Signals(self._descriptors, self._futures)
         self._inline_max_bytes = inline_max_bytes
         self._segment = segment
         self.channel = Channel(
@@ -56,10 +58,10 @@ class Objects:
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
         self._requests = Requests(
-            self.channel, self._check, self._collect,
-            lambda request, answer: self.values.give_back(request, answer),
+            self.channel, self._check, self._collect, lambda *lost: self.values.give_back(*lost),
         )  # fmt: skip
         self.query = self._requests.ask
+        self.streams = Streams(self.channel, self._counts, self.signals, self.await_objects)
         self._mappings = Mappings(segment)
         self.values = Values(
             self.channel, self._requests, segment, self._mappings, self._collect, self.end_use,
@@ -74,6 +76,7 @@ class Objects:
             m.SPILL: lambda request, victims: self._requests.answered(request, m.SPILL, victims),
             m.REPLY: lambda request, answer: self._requests.answered(request, answer),
             m.RECLAIM: self._on_reclaim,
+            m.STREAM: lambda *message: self.streams.on_stream(*message),
         }
 
     # Loading and waiting
@@ -81,7 +84,7 @@ class Objects:
     def hold(self, object_id: int) -> None:
         """See ``Backend.hold``."""
         with self.channel.shield, self.channel.lock:
-            if self._counts.add(object_id):
+            if object_id > 0 and self._counts.add(object_id):  # not the key of a stream
                 self.channel.post((m.HOLD, [object_id]))
 
     def get(self, ids: Sequence[int], timeout_s: float | None) -> list[Any]:
@@ -185,9 +188,9 @@ class Objects:
             self.channel.flush()
 
     def _unknown(self, ids: Sequence[int], wanted: Collection[int] = ()) -> list[int]:
-        """Return, once each, those that are neither there nor in ``wanted``; under the lock."""
-        descriptors = self._descriptors
-        return [i for i in dict.fromkeys(ids) if i not in descriptors and i not in wanted]
+        """Return, once each, objects neither there nor in ``wanted``, no keys; under the lock."""
+        there = self._descriptors
+        return [i for i in dict.fromkeys(ids) if i > 0 and i not in there and i not in wanted]
 
     def _wait_for(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:
         """Receive until ``needed`` of ``ids`` are there."""
@@ -248,7 +251,7 @@ class Objects:
 
     def _collect(self) -> bool:
         """Post what died since the last time; under the lock. Return whether it was much."""
-        posted = False
+        posted = self.streams.collect()
         released = self._counts.collect()
         if released:
             for object_id in released:

@@ -23,6 +23,23 @@ class Deliver(NamedTuple):
     objects: list[tuple[int, Descriptor]]
 
 
+class Stream(NamedTuple):
+    """Tell the reader of a stream about items that are its references now, or of the end."""
+
+    client: int
+    task: int
+    items: list[tuple[int, bytes | None]]
+    state: int
+
+
+class Resume(NamedTuple):
+    """Tell the worker of a task how many items of its stream have been taken."""
+
+    client: int
+    task: int
+    number: int
+
+
 class Grant(NamedTuple):
     """Shared memory to write into; ``punch`` are extents to give back to the system first."""
 
@@ -100,6 +117,6 @@ class RemoveFiles(NamedTuple):
 
 
 Command = (
-    Dispatch | Deliver | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
+    Dispatch | Deliver | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
     | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

@@ -95,6 +95,30 @@ class Finished(NamedTuple):
     results: list[Result]
 
 
+class Yielded(NamedTuple):
+    """A running task yielded items; ``place`` is that of the first in the stream."""
+
+    client: int
+    task: int
+    place: int
+    items: list[tuple[int, Descriptor, tuple[int, ...]]]
+
+
+class Consumed(NamedTuple):
+    """The reader of a stream with back-pressure has taken so many items."""
+
+    client: int
+    task: int
+    number: int
+
+
+class StreamsClosed(NamedTuple):
+    """The process will not read these tasks' streams any more."""
+
+    client: int
+    tasks: list[int]
+
+
 class Blocked(NamedTuple):
     """The running task waits for ``ids``; ``returned`` are unstarted tasks handed back."""
 
@@ -192,6 +216,6 @@ class Tick(NamedTuple):
 
 Event = (
     ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
-    | Wanted | Finished | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
+    | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
     | RenewalRequested | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
 )  # fmt: skip

@@ -16,7 +16,7 @@ from ray_jupyter.runtime.core.transitions import (
     PENDING_NODE_ASSIGNMENT,
     SUBMITTED_TO_WORKER,
 )
-from ray_jupyter.runtime.protocol.messages import METHOD, SPILLED, STORED
+from ray_jupyter.runtime.protocol.messages import METHOD, SPILLED, STORED, STREAMING
 
 Violations = Iterator[str]
 
@@ -300,6 +300,24 @@ def actors_are_fed(state: ClusterState) -> Violations:
                 yield f"actor {actor.id} does not get call {queue[0].id}"
 
 
+def streams_have_two_ends(state: ClusterState) -> Violations:
+    """A stream is there while its task has not ended and its reader reads."""
+    for task_id, stream in state.streams.items():
+        task = state.tasks.get(task_id)
+        if task is None or task.template.extras.get(STREAMING) != stream.limit:
+            yield f"nobody yields into stream {task_id}"
+        elif stream.reader not in state.clients or stream.reader != task.submitter:
+            yield f"client {stream.reader} does not read stream {task_id}"
+        if (not stream.limit and stream.consumed) or stream.consumed > stream.number:
+            yield f"{stream.consumed} of {stream.number} items of stream {task_id} are taken"
+    for task in state.tasks.values():
+        limit = task.template.extras.get(STREAMING)
+        if limit and task.id not in state.streams and not task.cancelled:
+            yield f"task {task.id} pauses for ever: nobody reads it"
+        if limit is not None and task.in_place:
+            yield f"task {task.id} yields on the stack of its reader"
+
+
 def bytes_are_counted(state: ClusterState) -> Violations:
     """``inline_bytes`` and ``spilled_bytes`` are sums over the objects."""
     values = [(record, record.value) for record in state.objects.values()]
@@ -326,5 +344,6 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     allocations_make_progress,
     templates_have_users,
     actors_are_fed,
+    streams_have_two_ends,
     bytes_are_counted,
 )

@@ -29,7 +29,7 @@ from ray_jupyter.runtime.core.state import (
     TaskRecord,
 )
 from ray_jupyter.runtime.core.transitions import PENDING_NODE_ASSIGNMENT, SUBMITTED_TO_WORKER
-from ray_jupyter.runtime.protocol.messages import STORED, TASK, Assignment, Descriptor
+from ray_jupyter.runtime.protocol.messages import STORED, STREAMING, TASK, Assignment, Descriptor
 
 AHEAD_NS = 8_000_000.0
 """Two time slices of Linux: where every core is busy, the scheduler may have to wait for one
@@ -316,6 +316,8 @@ def _place_on(
         return False
     if task.shape != worker.lease or task.template.kind != TASK:
         return False
+    if STREAMING in task.template.extras:
+        return False  # it may pause until the one below reads
     if sum(task.in_place for task in worker.inflight.values()) >= STACK_LIMIT:
         return False
     if worker.lease_released:

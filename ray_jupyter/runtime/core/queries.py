@@ -86,10 +86,17 @@ def references(state: ClusterState) -> dict[int, int]:
     return {object_id: record.holders for object_id, record in state.objects.items()}
 
 
+def is_actor_call(state: ClusterState, object_id: int) -> bool:
+    """Return whether a call of an actor, which has not ended, makes the object."""
+    record = state.objects.get(object_id)
+    return record is not None and record.producer is not None and record.producer.actor is not None
+
+
 ANSWERS = {
     "failures": lambda state, _: list(state.failures),
     "references": lambda state, _: references(state),
     "unfinished": lambda state, _: unfinished(state),
+    "is_actor_call": is_actor_call,
     "resources": lambda state, _: resources(state),
     "statistics": lambda state, _: statistics(state),
     "events": records,

@@ -12,7 +12,7 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, memory, placement
+from ray_jupyter.runtime.core import actors, memory, placement, streams
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.references import discard, lost, seal, settle
 from ray_jupyter.runtime.core.state import (
@@ -206,6 +206,8 @@ def _fail_one(
 def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     """The task has ended: let go of what it held."""
     del state.tasks[task.id]
+    if state.streams:
+        streams.end(state, out, task)
     if task.parent:
         siblings = state.children.get(task.parent)
         if siblings is not None:
@@ -286,6 +288,14 @@ def inherit_cancel(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     if parent is not None and parent.cancel_children and state.tasks.get(task.id) is task:
         task.cancel_children = True
         _cancel_one(state, out, task, force=False)
+
+
+def close_streams(
+    state: ClusterState, out: Outbox, client: int, task_ids: list[int] | None
+) -> None:
+    """The process reads these streams (``None``: all) no more."""
+    for task in streams.close(state, out, client, task_ids):
+        cancel(state, out, task, force=False, recursive=True)
 
 
 def kill_actor(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
@@ -372,7 +382,8 @@ def _crash(task: TaskRecord, reason: str) -> Descriptor:
 
 
 def forget_process(state: ClusterState, out: Outbox, client: ClientRecord) -> None:
-    """Drop what a dead process held, mapped and was allocating."""
+    """Drop what a dead process held, mapped, read and was allocating."""
+    close_streams(state, out, client.id, None)
     discard(state, out, client.held)
     for template in [t for t in state.templates.values() if t.definer == client.id]:
         undefine(state, out, client.id, template.id)

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter.runtime.core import actors, memory, placement, recovery, references, workers
+from ray_jupyter.runtime.core import (
+    actors,
+    memory,
+    placement,
+    recovery,
+    references,
+    streams,
+    workers,
+)
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.state import (
@@ -47,10 +55,13 @@ class SchedulerCore:
             e.Submitted: self._submitted,
             e.Finished: self._finished,
             e.Released: self._released,
-            e.Wanted: self._wanted,
+            e.Wanted: lambda event: references.want(self.state, self._out, *event),
             e.Claimed: self._claimed,
             e.Put: self._put,
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
+            e.Yielded: lambda event: streams.receive(self.state, self._out, *event),
+            e.Consumed: lambda event: streams.consume(self.state, self._out, *event),
+            e.StreamsClosed: lambda event: recovery.close_streams(self.state, self._out, *event),
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
@@ -60,7 +71,7 @@ class SchedulerCore:
             e.KillActorRequested: self._kill_actor,
             e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
             e.AllocationRequested: self._allocate,
-            e.Abandoned: self._abandoned,
+            e.Abandoned: lambda event: memory.abandon(self.state, *event),
             e.Punched: self._punched,
             e.SpilledOut: self._spilled,
             e.Restored: self._restored,
@@ -132,6 +143,8 @@ class SchedulerCore:
             record.holders = 1
             state.objects[object_id] = record
             process.held.add(object_id)
+        if template.extras:
+            streams.begin(state, task)
         if task.parent:
             state.children.setdefault(task.parent, set()).add(task.id)
         if task.held:
@@ -227,16 +240,10 @@ class SchedulerCore:
     def _released(self, event: e.Released) -> None:
         references.release(self.state, self._out, event.client, event.ids)
 
-    def _wanted(self, event: e.Wanted) -> None:
-        references.want(self.state, self._out, event.client, event.ids)
-
     # Memory
 
     def _allocate(self, event: e.AllocationRequested) -> None:
         memory.request(self.state, self._out, event, self._now_ns)
-
-    def _abandoned(self, event: e.Abandoned) -> None:
-        memory.abandon(self.state, event.client, event.offset)
 
     def _punched(self, event: e.Punched) -> None:
         memory.punched(self.state, event.client, event.offsets, done=event.done)

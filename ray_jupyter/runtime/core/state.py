@@ -181,6 +181,21 @@ class ActorRecord:
         """Why it is dead: the descriptor that every further call gets."""
 
 
+class StreamRecord:
+    """What a task yields, until it has ended or the reader has gone."""
+
+    __slots__ = ("consumed", "limit", "number", "reader")
+
+    def __init__(self, reader: int, limit: int) -> None:
+        self.reader = reader
+        """The process that submitted the task: items are its references."""
+        self.limit = limit
+        """Most items that wait untaken before the task pauses; 0 is no limit."""
+        self.number = 0
+        """Items that have come; another attempt yields them again in vain."""
+        self.consumed = 0
+
+
 class AllocationRecord:
     """A process waits for shared memory. ``spilling`` are victims it is writing to disk."""
 
@@ -228,6 +243,8 @@ class ClusterState:
         self.tasks: dict[int, TaskRecord] = {}
         self.objects: dict[int, ObjectRecord] = {}
         self.actors: dict[int, ActorRecord] = {}
+        self.streams: dict[int, StreamRecord] = {}
+        """By task: those that are read and have not ended."""
         self.children: dict[int, set[int]] = {}
         self.queues: dict[Shape, Queue] = {}
         self.idle: dict[int, ClientRecord] = {}

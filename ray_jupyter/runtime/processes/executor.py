@@ -5,6 +5,7 @@ Knows nothing of scheduling; ``worker`` decides when and on which stack a task r
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 from collections import deque
@@ -41,12 +42,13 @@ class Executor:
         fetch: returns the value of an object by id (a function too large for a message).
         end_use: told when a dependency has been loaded.
         meet: loads the object that goes with a function, by id.
+        stream: runs a generator to its end; see ``Streaming.run``.
     """
 
     def __init__(
         self, values: Values, shield: InterruptShield,
         fetch: Callable[[int], Any], end_use: Callable[[int], None],
-        meet: Callable[[int], None], inline_max_bytes: int,
+        meet: Callable[[int], None], stream: Callable[..., None], inline_max_bytes: int,
     ) -> None:  # fmt: skip
         self.definitions: dict[int, m.Definition] = {}
         self._values = values
@@ -54,6 +56,7 @@ class Executor:
         self._fetch = fetch
         self._end_use = end_use
         self._meet = meet
+        self._stream = stream
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
         self._actor: Any = None
@@ -89,6 +92,8 @@ class Executor:
                     value = function(*args, **kwargs)
                 else:
                     value = function()
+            if definition[8]:
+                value = self._finish(assignment[0], definition, value)
             return m.OK, self._pack(definition, value), value
         except Interrupted:
             raise
@@ -152,6 +157,22 @@ class Executor:
         return args, kwargs
 
     # Results
+
+    def _finish(self, task_id: int, definition: m.Definition, value: Any) -> Any:
+        """Do what the extras say with what the function returned; return the result."""
+        name, extras = definition[1], dict(definition[8])
+        limit = extras.get(m.STREAMING)
+        if limit is not None:
+            self._stream(
+                task_id, value, limit,
+                lambda item, index: self._output(self._serialize(item, f"item {index} of {name}")),
+            )  # fmt: skip
+            return None
+        if m.AFTER in extras:
+            module, _, after = extras[m.AFTER].partition(":")
+            with self._shield.lifted:
+                return getattr(importlib.import_module(module), after)(value)
+        return value
 
     def _pack(self, definition: m.Definition, value: Any) -> Any:
         name, num_returns = definition[1], definition[5]

@@ -153,6 +153,8 @@ class NestingClient(Client):
         definition = self._own.get(spec[1])
         if definition is None or definition[0] != m.TASK or spec[3]:
             return False
+        if any(name == m.STREAMING for name, _ in definition[8]):
+            return False  # it may pause until the one below reads
         return definition[4] == self._stack[-1].definition[4] and definition[5] == 1
 
     def _block(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:

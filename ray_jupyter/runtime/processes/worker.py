@@ -22,6 +22,7 @@ from typing import Any
 from ray_jupyter.errors import RaySystemError
 from ray_jupyter.runtime.processes.executor import Executor, Interrupted
 from ray_jupyter.runtime.processes.nesting import Frame, NestingClient
+from ray_jupyter.runtime.processes.streaming import Streaming
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.transport.unix import UnixTransport
@@ -67,6 +68,7 @@ class Worker(NestingClient):
         self, sock: socket.socket, client_id: int, slots: memoryview, settings: dict[str, Any]
     ) -> None:
         self._prepare_stack()
+        self._streaming = Streaming(self)
         self._sent: set[int] = set()
         """Templates that the scheduler sent; it says when to forget them."""
         super().__init__(
@@ -77,6 +79,7 @@ class Worker(NestingClient):
         )  # fmt: skip
         self._executor = Executor(
             self.values, self.channel.shield, self._fetch, self.end_use, self._meet,
+            self._streaming.run,
             settings["inline_max_bytes"],
         )  # fmt: skip
         self._whose = f"worker {client_id}"
@@ -99,6 +102,7 @@ class Worker(NestingClient):
             m.RECALL: self._on_recall,
             m.INTERRUPT: self._on_interrupt,
             m.FORGET: self._on_forget,
+            m.RESUME: self._streaming.resume,
             m.STOP: self._on_stop,
         }
 

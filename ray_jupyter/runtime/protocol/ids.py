@@ -19,6 +19,19 @@ def first_id(client_id: int) -> int:
     return (client_id << COUNTER_BITS) + 1
 
 
+def stream_key(task_id: int) -> int:
+    """Return what stands for "the stream of this task has something to give" among ids.
+
+    Never an id, so that a process can wait for streams and objects together.
+    """
+    return -2 * task_id
+
+
+def pause_key(task_id: int) -> int:
+    """Return what stands for "this task may yield again" among ids, where the task runs."""
+    return -2 * task_id - 1
+
+
 class Reference:
     """The identity of an object, as the layers below ``ObjectRef`` know it.
 

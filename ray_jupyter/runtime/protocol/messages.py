@@ -15,6 +15,10 @@ PUT            list of (object id, ``Descriptor``, ids of references inside)
 HOLD, RELEASE  object ids this process began, ceased to hold
 WANT           object ids whose descriptors this process waits for
 FINISHED       list of ``Result``
+YIELDED        task id, place of the first item, list of (object id, ``Descriptor``, references
+               inside): items of a stream, which belong to whoever submitted the task
+CONSUMED       task id, how many items of its stream have been taken (with back-pressure only)
+CLOSED         task ids whose streams this process will not read any more
 BLOCKED        ids a running task waits for, task ids handed back unstarted
 UNBLOCKED      -
 RETURNED       task ids handed back unstarted (answer to RECALL)
@@ -36,6 +40,9 @@ from it        fields
 TASKS          definitions: list of (template id, ``Definition``), list of ``Assignment``,
                in place (the receiver is blocked and waits for these very tasks)
 OBJECTS        list of (object id, ``Descriptor``)
+STREAM         task id, list of (object id, value as bytes if it is small, or None), state
+               (``OPEN``, or how the stream ended: the last message of a stream says so)
+RESUME         task id, how many items of its stream have been taken
 GRANT          request id, offset, warm, extents to give back first: list of (offset, size)
 DENY           request id, census (text)
 SPILL          request id, list of (object id, offset, size in bytes)
@@ -83,12 +90,12 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-    RENEW,
-) = range(22)  # fmt: skip
+    RENEW, YIELDED, CONSUMED, CLOSED,
+) = range(25)  # fmt: skip
 
 (
-    TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP,
-) = range(32, 43)  # fmt: skip
+    TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
+) = range(32, 45)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",
@@ -103,6 +110,14 @@ TASK, ACTOR, METHOD = "task", "actor", "method"
 
 COMPANION = "companion"
 """The name of an extra: see above."""
+STREAMING = "streaming"
+"""The extra of a template whose calls yield: most items that wait untaken; 0 is no limit. A
+call makes one object, the completion; items get ids as they come."""
+AFTER = "after"
+"""The extra that names a function (``module:name``) that makes results of what was returned."""
+
+OPEN, ENDED, ENDED_BADLY = range(3)
+"""The states of a stream. One that ended badly gives the completion as its last item."""
 
 OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
 """The statuses of a ``Result``. The worker, which knows the user's exception types,

@@ -14,13 +14,17 @@ RESOURCE_UNITS = 10_000
 """Resources are counted in ten-thousandths, so that 0.1 + 0.2 CPU is exactly 0.3."""
 
 
+STREAMS = -1
+"""As ``num_returns``: as many as the function yields."""
+
+
 class TaskTemplate:
     """One remote function (or actor class, or actor method) with one set of options.
 
     Attributes:
         function: what is called in the worker; ``None`` for an actor method.
         name: what people see in errors, timelines and the dashboard.
-        num_returns: how many objects a call makes; 0 makes none.
+        num_returns: how many objects a call makes; 0 makes none; or ``STREAMS``.
         resources: amounts by name (``"CPU"``, ``"GPU"``, custom), in units (1.0 = one CPU).
         max_retries: how often a call is repeated after its worker died; -1 is for ever.
         retry_exceptions: exceptions of the function that are repeated as well.
@@ -56,6 +60,11 @@ class TaskTemplate:
         self.method = method
         self.extras = extras or {}
         self.registration: object | None = None
+
+    @property
+    def num_objects(self) -> int:
+        """How many objects a call makes by itself; of a stream it is the completion."""
+        return 1 if self.num_returns == STREAMS else self.num_returns
 
     def __repr__(self) -> str:
         return f"<TaskTemplate {self.name} num_returns={self.num_returns} {self.resources}>"

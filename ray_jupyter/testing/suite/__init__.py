@@ -3,7 +3,7 @@
 import pytest
 
 _PARTS = """
-    actor_pools actors arrays base compat2016 executors failures objects process_pools queues
+    actor_pools actors arrays base compat2016 executors failures generators objects process_pools queues
     sessions tasks
 """
 

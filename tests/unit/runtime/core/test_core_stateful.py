@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,7 +14,7 @@ from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.recovery import is_error
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.ids import first_id
-from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR
+from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR, STREAMING
 from ray_jupyter.testing.models import CoreModel
 from ray_jupyter.testing.strategies import definitions
 
@@ -20,7 +22,52 @@ DRIVER = 0
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
-class CoreMachine(RuleBasedStateMachine):
+class StreamRules(RuleBasedStateMachine):
+    """What happens to tasks that yield; part of ``CoreMachine``."""
+
+    core: SchedulerCore
+    model: CoreModel
+    inbox: dict[int, list[int]]
+    places: dict[int, int]
+    busy: Callable[[], list[int]]
+    mint: Callable[[int, int], int]
+    handle: Callable[[e.Event], None]
+
+    def yielding(self) -> list[int]:
+        """Return the workers whose task yields."""
+        tasks = self.core.state.tasks
+        return [w for w in self.busy() if tasks[self.inbox[w][0]].template.extras]
+
+    @precondition(lambda self: self.yielding())
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def yield_items(self, data: st.DataObject, count: int) -> None:
+        worker = data.draw(st.sampled_from(self.yielding()))
+        task = self.inbox[worker][0]
+        place = self.places[task]
+        ids = range(first := self.mint(worker, count), first + count)
+        for index, object_id in enumerate(ids):
+            self.model.yield_item(task, place + index, object_id)
+        self.places[task] += count
+        self.handle(e.Yielded(worker, task, place, [(i, b"v", ()) for i in ids]))
+
+    @precondition(lambda self: self.core.state.streams)
+    @rule(data=st.data())
+    def consume(self, data: st.DataObject) -> None:
+        task = data.draw(st.sampled_from(sorted(self.core.state.streams)))
+        stream = self.core.state.streams[task]
+        if stream.limit and stream.consumed < stream.number:
+            self.handle(e.Consumed(stream.reader, task, stream.consumed + 1))
+
+    @precondition(lambda self: self.core.state.streams)
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        task = data.draw(st.sampled_from(sorted(self.core.state.streams)))
+        reader = self.core.state.streams[task].reader
+        self.model.close(reader, [task])
+        self.handle(e.StreamsClosed(reader, [task]))
+
+
+class CoreMachine(StreamRules):
     """Workers answer at once here; what crosses on the way is the simulation's matter."""
 
     @initialize()
@@ -33,6 +80,7 @@ class CoreMachine(RuleBasedStateMachine):
         self.templates: dict[object, int] = {}
         self.inbox: dict[int, list[int]] = {}
         self.blocked: dict[int, int] = {}
+        self.places: dict[int, int] = {}
         self._join(DRIVER, is_worker=False)
         self.handle(e.Wanted(DRIVER, []))
 
@@ -42,6 +90,7 @@ class CoreMachine(RuleBasedStateMachine):
             if isinstance(command, c.Dispatch):
                 for task, *_ in command.assignments:
                     self.model.assign(task, command.client)
+                    self.places[task] = 0
                     if command.in_place:
                         self.inbox[command.client].insert(0, task)
                         del self.blocked[command.client]
@@ -83,7 +132,8 @@ class CoreMachine(RuleBasedStateMachine):
         deps = tuple(i for i in data.draw(known) if i)
         held = tuple(i for i in data.draw(known) if i)
         task = self.mint(client, definition[5])  # type: ignore[call-overload]
-        self.model.submit(client, task, deps, held, parent, definition[5], definition[6])  # type: ignore[arg-type]
+        limit = dict(definition[8]).get(STREAMING)  # type: ignore[call-overload]
+        self.model.submit(client, task, deps, held, parent, definition[5], definition[6], limit)  # type: ignore[arg-type]
         self.handle(e.Submitted(client, [(task, self.templates[key], b"", deps, held, parent)]))
 
     @rule(data=st.data())
@@ -168,9 +218,7 @@ class CoreMachine(RuleBasedStateMachine):
         task = self.model.tasks[task_id]
         if not task.results or task.results[0] not in self.model.existing() or task.ended:
             return
-        for member in reversed(self.model.family(task_id) if recursive else [task_id]):
-            self.model.tasks[member].dooms_children |= recursive
-            self.model.cancel(member)
+        self.model.cancel_family(task_id, recursive=recursive)
         self.handle(e.CancelRequested(DRIVER, task_id, False, recursive))
 
     @precondition(lambda self: self.inbox)
@@ -193,6 +241,7 @@ class CoreMachine(RuleBasedStateMachine):
                 self.model.retry_or_fail(task, "crashed")
             else:
                 self.model.give_back(task)
+        self.model.close(worker, sorted(self.core.state.streams))
         self.handle(e.ClientLost(worker, "died", running))
 
     @rule(seconds=st.sampled_from((0, 1)))
@@ -220,6 +269,7 @@ class CoreMachine(RuleBasedStateMachine):
             return
         for worker in list(self.inbox):
             self._lose(worker, announced=False)
+        self.model.close(DRIVER, sorted(self.core.state.streams))
         del self.model.held[DRIVER]
         self.handle(e.ClientLost(DRIVER, "left", 0))
         self.clients += 1
@@ -233,7 +283,14 @@ class CoreMachine(RuleBasedStateMachine):
             self.handle(e.Finished(self.clients, [(task, OK, outputs, 0, 10_000, 1)]))
             self.agree()
         state = self.core.state
-        left = (state.tasks, state.objects, state.templates, state.children, state.inline_bytes)
+        left = (
+            state.tasks,
+            state.streams,
+            state.objects,
+            state.templates,
+            state.children,
+            state.inline_bytes,
+        )
         assert not any(left), left
         assert state.available == state.total
 

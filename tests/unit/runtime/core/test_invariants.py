@@ -32,6 +32,7 @@ def state(session: Any) -> ClusterState:
     session(e.AllocationRequested(0, 1, MIB))
     session(e.AllocationRequested(0, 2, 2 * MIB))
     session(e.Put(0, [(31, b"small", ())]))
+    session.submit(40, 41, template=session.define(1, yields=2))
     found: ClusterState = session.state
     return found
 
@@ -124,6 +125,22 @@ def miscount_bytes(state: ClusterState) -> None:
     state.inline_bytes += 1
 
 
+def yield_for_nobody(state: ClusterState) -> None:
+    del state.streams[40]
+
+
+def read_what_nobody_yields(state: ClusterState) -> None:
+    state.streams[10] = state.streams.pop(40)
+
+
+def take_what_has_not_come(state: ClusterState) -> None:
+    state.streams[41].consumed = 1
+
+
+def read_in_another_process(state: ClusterState) -> None:
+    state.streams[41].reader = 1
+
+
 DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (lose_a_task, "tasks_are_in_one_place"),
     (end_a_task_too_early, "tasks_are_in_one_place"),
@@ -144,6 +161,10 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (mark_a_victim, "allocations_make_progress"),
     (miscount_users, "templates_have_users"),
     (keep_a_call_back, "actors_are_fed"),
+    (yield_for_nobody, "streams_have_two_ends"),
+    (read_what_nobody_yields, "streams_have_two_ends"),
+    (take_what_has_not_come, "streams_have_two_ends"),
+    (read_in_another_process, "streams_have_two_ends"),
     (miscount_bytes, "bytes_are_counted"),
 ]
 

@@ -26,11 +26,13 @@ MIB = 1 << 20
 
 
 def task(
-    cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3
-) -> m.Definition:
-    """A template named after its kind."""
+    cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3,
+    yields: int | None = None,
+) -> m.Definition:  # fmt: skip
+    """A template named after its kind; ``yields`` is the limit of its stream if it has one."""
     shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-    return (kind, kind, b"", (), shape, returns, retries, "", ())
+    extras = () if yields is None else ((m.STREAMING, yields),)
+    return (kind, kind, b"", (), shape, returns, retries, "", extras)
 
 
 def spec(
@@ -59,6 +61,7 @@ def stored(offset: int, mib: float = 1) -> m.Descriptor:
 WORDS: dict[str, object] = {
     "task": task, "spec": spec, "result": result, "stored": stored, "MIB": MIB,
     "TASK": m.TASK, "ACTOR": m.ACTOR, "METHOD": m.METHOD, "OK": m.OK, "ERROR": m.ERROR,
+    "CANCELLED": m.CANCELLED,
 }  # fmt: skip
 WORDS.update((kind.__name__, kind) for kind in e.Event.__args__)  # type: ignore[attr-defined]
 

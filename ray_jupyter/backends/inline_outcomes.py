@@ -1,0 +1,75 @@
+"""What becomes of a call of the inline backend: results, another attempt, an error.
+
+Lives here: functions of what was returned or raised. Does not: running and storing.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from ray_jupyter.errors import RayTaskError
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
+
+_HERE = f"{__package__}.inline"
+"""Modules whose frames are left out of tracebacks: this backend's."""
+
+
+def results(template: TaskTemplate, result: Any) -> list[Any]:
+    """Return the values that a call makes of what its function returned.
+
+    Raises:
+        ValueError: not as many as ``num_returns`` says.
+    """
+    if template.num_returns <= 1:
+        return [result][: template.num_returns]
+    try:
+        values = [result] if isinstance(result, (str, bytes, dict)) else list(result)
+    except TypeError:
+        values = [result]
+    if len(values) != template.num_returns:
+        raise ValueError(
+            f"{template.name}() has num_returns={template.num_returns} and returned {len(values)} "
+            f"value{'s' if len(values) != 1 else ''}"
+        )
+    return values
+
+
+def is_retried(template: TaskTemplate, failure: BaseException, attempt: int) -> bool:
+    """Return whether the call is made again after it raised ``failure``."""
+    retried = template.retry_exceptions
+    if template.max_retries != -1 and attempt >= template.max_retries:
+        return False
+    if isinstance(retried, bool):
+        return retried and isinstance(failure, Exception)
+    return isinstance(failure, retried)
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an error says, without its traceback."""
+    return "".join(traceback.format_exception_only(type(error), error)).strip()
+
+
+def text_of_payload(payload: bytes) -> str:
+    """Return what the error says whose pickle this is."""
+    error: Any = deserialize(payload)
+    return text_of(error.cause if isinstance(error, RayTaskError) else error)
+
+
+def pickled_error(name: str, failure: BaseException, where: str) -> Serialized:
+    """Return the ``RayTaskError`` for ``failure``; a stand-in for what does not travel."""
+    trace = failure.__traceback__
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_HERE):
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(failure), failure, trace))
+    try:
+        pickled = serialize(RayTaskError(name, text, failure, where))
+        deserialize(pickled.to_bytes())
+    except Exception as problem:  # whatever a foreign class's pickling raises
+        stand_in = RuntimeError(
+            f"{type(failure).__qualname__}: {failure} (the exception itself cannot be pickled: "
+            f"{problem})"
+        )
+        pickled = serialize(RayTaskError(name, text, stand_in, where))
+    return pickled
