@@ -96,6 +96,16 @@ class Backend(Protocol):
         Ray's task states, ``worker`` a pid.
         """
 
+    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """Return the answer to a question about the state; nothing changes.
+
+        Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
+        ``"list"``, ``"summarize"`` and ``"trace"`` (see there).
+
+        Raises:
+            TimeoutError: no answer came in time.
+        """
+
     def statistics(self) -> dict[str, Any]:
         """Return what ``%ray_status`` shows: workers, tasks by state, objects, store bytes.
 

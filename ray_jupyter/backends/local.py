@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ray_jupyter.config import Config
+    from ray_jupyter.runtime.client.visit import Visit
     from ray_jupyter.runtime.protocol.specs import TaskTemplate
 
 ADDRESS_FACTOR = 4
@@ -74,10 +77,26 @@ class LocalBackend:
 
     @classmethod
     def of_worker(cls, client: Client) -> LocalBackend:
-        """Return the backend that tasks in a worker use."""
+        """Return the backend that tasks in a worker use: it ends no session."""
         backend = cls.__new__(cls)
         backend._process = None
         backend._use(client)
+        return backend
+
+    @classmethod
+    def attached(cls, visit: Visit) -> LocalBackend:
+        """Return the backend of a second driver, which leaves the session when it ends.
+
+        Raises:
+            ValueError: the session refuses: another Python, another version.
+            OSError: the session has ended.
+        """
+        settings, segment_fd, stream = visit.attach()
+        segment_bytes = settings.pop("segment_bytes")
+        backend = cls.of_worker(
+            Client(UnixTransport(stream), segment.Segment(segment_fd, segment_bytes), **settings)
+        )
+        backend._client.channel.attendant.start()
         return backend
 
     def _use(self, client: Client) -> None:
@@ -128,6 +147,10 @@ class LocalBackend:
         cursor, records = self._client.query("events", since)
         return cursor, records
 
+    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """See ``Backend``."""
+        return self._client.query(question, argument, timeout_s)
+
     def statistics(self) -> dict[str, Any]:
         """See ``Backend``."""
         statistics: dict[str, Any] = self._client.query("statistics")
@@ -163,7 +186,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
         "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
-        "connect": "ray_jupyter.session:attach_worker",
+        "connect": "ray_jupyter.session:attach_worker", "facts": _facts(config),
     }  # fmt: skip
     output = None if config.log_to_driver else subprocess.DEVNULL
     try:
@@ -183,6 +206,14 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
         inline_max_bytes=config.inline_max_bytes,
     )  # fmt: skip
     return client, process
+
+
+def _facts(config: Config) -> dict[str, Any]:
+    """Return what the session tells those who find its door."""
+    return {
+        "program": Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python",
+        "started_s": time.time(), "config": dataclasses.asdict(config),
+    }  # fmt: skip
 
 
 def _is_wanted(module: str) -> bool:

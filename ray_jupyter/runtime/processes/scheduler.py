@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import platform
 import select
 import shutil
 import signal
@@ -19,15 +20,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ray_jupyter._version import __version__
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.queries import ANSWERS
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.processes import template
 from ray_jupyter.runtime.processes.lifeline import watch
+from ray_jupyter.runtime.processes.visitors import Visitors
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
 from ray_jupyter.runtime.protocol.wire import Decoder, encode
+from ray_jupyter.runtime.transport.door import Door
 from ray_jupyter.runtime.transport.unix import SPIN_NS, UnixPeer
 
 STILLBORN_LIMIT = 10
@@ -52,9 +56,12 @@ MESSAGES: dict[type[Any], int] = {
 class _Client:
     """A connected process: its stream, and what leaves with the next frame."""
 
-    def __init__(self, client_id: int, pid: int, sock: socket.socket) -> None:
+    def __init__(
+        self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool
+    ) -> None:
         self.id = client_id
         self.pid = pid
+        self.is_worker = is_worker
         self.peer = UnixPeer(sock)
         self.decoder = Decoder()
         self.outgoing: list[m.Message] = []
@@ -103,7 +110,8 @@ class SchedulerProcess:
             c.KillWorker: self._kill_worker,
             c.RemoveFiles: self._remove_files,
         }
-        self._join(DRIVER_ID, settings["driver_pid"], driver)
+        self._join(DRIVER_ID, settings["driver_pid"], driver, is_worker=False)
+        self._visitors = self._open_door()
 
     def run(self) -> None:
         """Serve until the driver is gone, then end every process of the session."""
@@ -140,8 +148,10 @@ class SchedulerProcess:
                     return False
             elif fd == self._driver_watch:
                 return False
+            elif self._visitors is not None:
+                self._visitors.serve(fd, mask)
         self._send()
-        return True
+        return self._visitors is None or not self._visitors.stop
 
     def _spin(self) -> list[tuple[int, int]]:
         """Look for a while without sleeping, if an answer is likely to come at once.
@@ -179,7 +189,11 @@ class SchedulerProcess:
                 return False
             self._poll.unregister(client.peer.fileno())
             del self._by_fd[client.peer.fileno()]
-            self._maybe_lost(client)
+            if client.is_worker:
+                self._maybe_lost(client)
+            else:
+                self._forget(client)
+                self._handle(e.ClientLost(client.id, "the driver has ended", 0))
             return True
         for message in client.decoder.feed(chunk):
             if message[0] == m.QUERY:
@@ -201,14 +215,16 @@ class SchedulerProcess:
                 self._unsent[client.id] = client
 
     def _answer(self, client: _Client, request: int, question: str, argument: Any) -> None:
-        answer: Any = None
-        if question == "pids":
-            workers = [k.pid for k in self._clients.values() if k.id != DRIVER_ID]
-            answer = [os.getpid(), self._template_pid, *workers]
-        elif question != "ping":
-            answer = ANSWERS[question](self._core.state, argument)
-        client.outgoing.append((m.REPLY, request, answer))
+        client.outgoing.append((m.REPLY, request, self._ask(question, argument)))
         self._unsent[client.id] = client
+
+    def _ask(self, question: str, argument: Any) -> Any:
+        if question == "ping":
+            return None
+        if question == "pids":
+            workers = [k.pid for k in self._clients.values() if k.is_worker]
+            return [os.getpid(), self._template_pid, *workers]
+        return ANSWERS[question](self._core.state, argument)
 
     # Out
 
@@ -227,12 +243,38 @@ class SchedulerProcess:
 
     # Processes
 
-    def _join(self, client_id: int, pid: int, sock: socket.socket) -> None:
-        client = _Client(client_id, pid, sock)
+    def _join(self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool) -> None:
+        client = _Client(client_id, pid, sock, is_worker=is_worker)
         self._clients[client_id] = client
         self._by_fd[client.peer.fileno()] = client
         self._poll.register(client.peer.fileno(), select.POLLIN)
-        self._handle(e.ClientJoined(client_id, client_id != DRIVER_ID, pid))
+        self._handle(e.ClientJoined(client_id, is_worker, pid))
+
+    def _open_door(self) -> Visitors | None:
+        """Let other processes of the user reach the session; it works without, too."""
+        try:
+            door = Door(self._settings["session_id"])
+        except OSError as problem:
+            sys.stderr.write(f"ray_jupyter: no other process can reach this session: {problem}\n")
+            return None
+        facts = self._settings["facts"] | {
+            "session_id": self._settings["session_id"], "version": __version__,
+            "hexversion": sys.hexversion, "python": platform.python_version(),
+            "driver_pid": self._settings["driver_pid"],
+        }  # fmt: skip
+        return Visitors(door, self._poll, facts, self._ask, self._admit)
+
+    def _admit(self, pid: int) -> tuple[dict[str, Any], int, Callable[[socket.socket], None]]:
+        """See ``Visitors``: a driver that attaches gets an id and what else a client needs."""
+        client_id = self._next_client
+        self._next_client += 1
+        names = ("session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes")
+        settings = {name: self._settings[name] for name in names} | {"client_id": client_id}
+        return (
+            settings,
+            self._settings["segment_fd"],
+            lambda sock: self._join(client_id, pid, sock, is_worker=False),
+        )
 
     def _start_workers(self, command: c.StartWorkers) -> None:
         ids = range(self._next_client, self._next_client + command.number)
@@ -250,11 +292,12 @@ class SchedulerProcess:
             kind, number, detail = json.loads(line)
             if kind == template.STARTED:
                 self._slots[number % len(self._slots)] = 0
-                self._join(number, detail, socket.socket(fileno=self._control_fds.pop(0)))
+                sock = socket.socket(fileno=self._control_fds.pop(0))
+                self._join(number, detail, sock, is_worker=True)
             elif kind == template.EXITED:
                 self._exits[number] = detail
                 for client in list(self._clients.values()):
-                    if client.pid == number:
+                    if client.pid == number and client.is_worker:
                         self._maybe_lost(client)
             else:
                 sys.stderr.write(f"ray_jupyter: cannot start a worker: {detail}\n")
@@ -279,15 +322,18 @@ class SchedulerProcess:
                         self._handle(EVENTS[message[0]](client.id, *message[1:]))
             self._poll.unregister(client.peer.fileno())
             del self._by_fd[client.peer.fileno()]
-        del self._clients[client.id]
-        self._unsent.pop(client.id, None)
-        client.peer.close()
+        self._forget(client)
         running = self._slots[client.id % len(self._slots)]
         text = f"worker process {client.pid} {reason}"
         self._stillborn = 0 if client.has_worked or running else self._stillborn + 1
         if self._stillborn > STILLBORN_LIMIT:
             raise RuntimeError(f"workers die as soon as they start; the last one: {text}")
         self._handle(e.ClientLost(client.id, text, running))
+
+    def _forget(self, client: _Client) -> None:
+        del self._clients[client.id]
+        self._unsent.pop(client.id, None)
+        client.peer.close()
 
     def _kill_worker(self, command: c.KillWorker) -> None:
         client = self._clients.get(command.client)
@@ -302,8 +348,10 @@ class SchedulerProcess:
                 continue
 
     def _end(self) -> None:
+        if self._visitors is not None:
+            self._visitors.close()
         for client in self._clients.values():
-            if client.id != DRIVER_ID:
+            if client.is_worker:
                 _kill(client.pid)
         _kill(self._template_pid)
         os.waitpid(self._template_pid, 0)
