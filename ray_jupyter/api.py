@@ -296,9 +296,10 @@ def available_resources() -> dict[str, float]:
 
 
 def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]] | None:
-    """Return the finished tasks as Chrome trace events, or write them to ``filename``.
+    """Return the tasks that have ended as Chrome trace events, or write them to ``filename``.
 
-    The file opens in Perfetto and in ``chrome://tracing``. Times are microseconds.
+    The file opens in Perfetto and in ``chrome://tracing``: a lane per process, arrows from
+    where a task was submitted to where it ran. Times are microseconds.
 
     Raises:
         NotInitializedError: no session is running.
@@ -306,7 +307,7 @@ def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]
     """
     from ray_jupyter.trace import trace_events
 
-    trace = trace_events(session.connected().events(0)[1])
+    trace = trace_events(session.connected().query("trace"))
     if filename is None:
         return trace
     import json

@@ -23,9 +23,9 @@ from IPython.core.magic import (
 from traitlets import Bool
 
 import ray_jupyter as ray
-from ray_jupyter import session
+from ray_jupyter import session, status
 from ray_jupyter.config import Config, make_config
-from ray_jupyter.notebook import Shell, completion, status
+from ray_jupyter.notebook import Shell, completion
 from ray_jupyter.notebook.arguments import MagicParser, explained_by, size_bytes, whole_number
 from ray_jupyter.notebook.definitions import read_definitions, summary
 from ray_jupyter.notebook.remote_cell import RemoteCell

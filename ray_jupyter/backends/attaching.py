@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.config import Config
 
@@ -75,6 +75,28 @@ def resolve(address: str, timeout_s: float = 10.0) -> Visit:
     finally:
         for visit in found:
             visit.close()
+
+
+class Asking:
+    """A session that is only asked: the part of a ``Backend`` that needs no attaching.
+
+    Raises:
+        ConnectionError, ValueError, PermissionError: see ``resolve``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._visit = resolve(address)
+        self.session_id = _id_of(self._visit)
+
+    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """See ``Backend.query``."""
+        return self._visit.ask(question, argument, timeout_s)
+
+    def __enter__(self) -> Asking:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._visit.close()
 
 
 def names(address: str, session_id: str) -> bool:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.culprits import blame_argument, blame_result, blame_variable
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
+from ray_jupyter.backends.inline_tables import Tables
 from ray_jupyter.errors import (
     ActorDiedError,
     RayError,
@@ -98,9 +99,11 @@ class InlineBackend:
         """Call a method and return the id of its result; see ``Backend.call_actor``."""
         call = self._frozen(template, args, kwargs)
         if actor_id in self._actors:
-            return self._run(template, getattr(self._actors[actor_id], template.method or ""), call)
+            method = getattr(self._actors[actor_id], template.method or "")
+            return self._run(template, method, call, actor_id)
         reason = self._deaths.get(actor_id, "no handle to it was left")
-        return self._fail(template, ActorDiedError(f"{template.name}: the actor is dead: {reason}"))
+        error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
+        return self._fail(template, error, actor_id)
 
     def kill_actor(self, actor_id: int) -> None:
         """Forget the instance; see ``Backend.kill_actor``."""
@@ -147,7 +150,7 @@ class InlineBackend:
         """Return (total, available): what tasks on the stack ask for is not available."""
         total = self._config.totals()
         available = dict(total)
-        for template in list(self._journal.running):
+        for template in list(self._journal.running.values()):
             for name, amount in template.resources.items():
                 available[name] = max(available[name] - amount, 0.0)
         return total, available
@@ -163,6 +166,16 @@ class InlineBackend:
     def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
         """Return (next cursor, records); see ``Backend.events``."""
         return self._journal.since(since)
+
+    def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
+        """Return the answer to a question; see ``Backend.query``."""
+        if question in ("resources", "statistics"):
+            return getattr(self, question)()
+        self._release_dropped()
+        tables = Tables(
+            self._store, self._journal, self._actors, self._deaths, self._config.inline_max_bytes
+        )
+        return tables.answer(question, argument)
 
     def statistics(self) -> dict[str, Any]:
         """Return the counters; see ``Backend.statistics``."""
@@ -224,13 +237,15 @@ class InlineBackend:
                     f"{total.get(name, 0.0):g}: it could never run; give init() more"
                 )
 
-    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: _Call) -> int:
+    def _run(
+        self, template: TaskTemplate, function: Callable[..., Any], call: _Call, actor_id: int = 0
+    ) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
         for source in call.references.values():
             if self._store.value(source).is_error:
-                self._journal.record(task_id, template, "FAILED", submit_ns, 0, 0)
+                self._journal.record(task_id, template, "FAILED", submit_ns, 0, 0, actor_id)
                 return self._store.keep(task_id, [self._store.value(source)] * template.num_returns)
         attempt = 0
         while True:
@@ -240,7 +255,9 @@ class InlineBackend:
                 status = "FINISHED"
                 break
             except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
-                self._journal.record(task_id, template, "FAILED", submit_ns, start_ns, attempt)
+                self._journal.record(
+                    task_id, template, "FAILED", submit_ns, start_ns, attempt, actor_id
+                )
                 raise
             except BaseException as failure:  # SystemExit too: a task never ends its driver
                 if not _is_retried(template, failure, attempt):
@@ -251,7 +268,7 @@ class InlineBackend:
                     break
             attempt += 1
             self._journal.retries += 1
-        self._journal.record(task_id, template, status, submit_ns, start_ns, attempt)
+        self._journal.record(task_id, template, status, submit_ns, start_ns, attempt, actor_id)
         return self._store.keep(task_id, values)
 
     def _attempt(
@@ -266,7 +283,7 @@ class InlineBackend:
         try:
             result = function(*args, **kwargs)
         finally:
-            self._journal.leave(template, marks)
+            self._journal.leave(marks)
         values = []
         for value in _results(template, result):
             try:
@@ -275,10 +292,11 @@ class InlineBackend:
                 raise blame_result(template, value, error) from error
         return values
 
-    def _fail(self, template: TaskTemplate, error: RayError) -> int:
+    def _fail(self, template: TaskTemplate, error: RayError, actor_id: int) -> int:
         """Store ``error`` as every result of a call that did not run."""
         task_id = self._store.mint(template.num_returns)
-        self._journal.record(task_id, template, "FAILED", time.monotonic_ns(), 0, 0)
+        now_ns = time.monotonic_ns()
+        self._journal.record(task_id, template, "FAILED", now_ns, 0, 0, actor_id, "ACTOR_DIED")
         return self._store.keep(
             task_id, [Value(serialize(error), is_error=True)] * template.num_returns
         )

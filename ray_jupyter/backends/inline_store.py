@@ -18,10 +18,13 @@ from typing import Any
 
 from ray_jupyter.errors import ObjectLostError
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID, first_id
+from ray_jupyter.runtime.protocol.messages import ACTOR, METHOD, TASK
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize
 
 _EVENTS_KEPT = 100_000
+RECORD_FIELDS = 9
+"""So many fields of a record are what ``Backend.events`` promises."""
 
 
 class Value:
@@ -115,6 +118,16 @@ class InlineStore:
         with self._lock:
             return [len(value.payload) for value in self._values.values()]
 
+    def values(self) -> list[tuple[int, Value]]:
+        """Return what is stored, with its id."""
+        with self._lock:
+            return list(self._values.items())
+
+    def references(self) -> dict[int, int]:
+        """Return how many references there are to each id, inside of values as well."""
+        with self._lock:
+            return dict(self._counts)
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -127,12 +140,12 @@ class Journal:
     """What ran, what runs now, and how long it took.
 
     Attributes:
-        running: the templates of the calls on the stack, of all threads.
+        running: the calls on the stack, of all threads: template by task id.
         ended: how many calls ended, by state.
     """
 
     def __init__(self) -> None:
-        self.running: list[TaskTemplate] = []
+        self.running: dict[int, TaskTemplate] = {}
         self.ended = {"FINISHED": 0, "FAILED": 0}
         self.retries = self.cpu_ns = self.wall_ns = 0
         self._lock = threading.Lock()
@@ -143,20 +156,19 @@ class Journal:
     def enter(self, task_id: int, template: TaskTemplate) -> tuple[int, int]:
         """Note that a call starts; return the marks that ``leave`` needs."""
         self._here.stack = [*getattr(self._here, "stack", ()), task_id]
-        self.running.append(template)
+        self.running[task_id] = template
         return time.thread_time_ns(), time.monotonic_ns()
 
-    def leave(self, template: TaskTemplate, marks: tuple[int, int]) -> None:
+    def leave(self, marks: tuple[int, int]) -> None:
         """Note that the innermost call of this thread is over."""
-        self._here.stack.pop()
         with self._lock:
-            self.running.remove(template)
+            del self.running[self._here.stack.pop()]
             self.cpu_ns += time.thread_time_ns() - marks[0]
             self.wall_ns += time.monotonic_ns() - marks[1]
 
     def record(
         self, task_id: int, template: TaskTemplate, status: str, submit_ns: int, start_ns: int,
-        attempt: int,
+        attempt: int, actor_id: int = 0, error_type: str = "TASK_EXECUTION_EXCEPTION",
     ) -> None:  # fmt: skip
         """Note how a call ended; ``start_ns=0`` says that it never ran."""
         parent_id = (getattr(self._here, "stack", None) or [0])[-1]
@@ -166,10 +178,24 @@ class Journal:
             self._records.append((
                 task_id, parent_id, template.name, status, os.getpid(),
                 submit_ns, start_ns, time.monotonic_ns(), attempt,
+                kind_of(template), actor_id, error_type if status == "FAILED" else None,
             ))  # fmt: skip
 
     def since(self, cursor: int) -> tuple[int, list[tuple[Any, ...]]]:
         """Return (next cursor, newer records); the oldest are forgotten beyond 100,000."""
         with self._lock:
             new = max(min(self._count - cursor, len(self._records)), 0)
-            return self._count, list(self._records)[len(self._records) - new :]
+            kept = list(self._records)[len(self._records) - new :]
+            return self._count, [record[:RECORD_FIELDS] for record in kept]
+
+    def records(self) -> list[tuple[Any, ...]]:
+        """Return what ``since`` gives, followed by kind, actor id and type of error."""
+        with self._lock:
+            return list(self._records)
+
+
+def kind_of(template: TaskTemplate) -> str:
+    """Return the kind of a call, as in a ``Definition``."""
+    if template.method is not None:
+        return METHOD
+    return ACTOR if isinstance(template.function, type) else TASK

@@ -38,13 +38,15 @@ class Visit:
             self.close()
             raise
 
-    def ask(self, question: str, argument: Any = None) -> Any:
+    def ask(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
         """Return the answer to a question (see ``core.queries``).
 
         Raises:
             ValueError: the session does not know it.
-            OSError: the session ended, or does not answer in time.
+            OSError: the session ended, or does not answer in time (``TimeoutError``).
         """
+        if timeout_s is not None:
+            self._stream.settimeout(timeout_s)
         self._stream.sendall(encode_note([question, argument]))
         return self._answer([])
 

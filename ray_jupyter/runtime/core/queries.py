@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ray_jupyter.runtime.core import tables
 from ray_jupyter.runtime.core.state import ClusterState
-from ray_jupyter.runtime.core.transitions import RUNNING, SUBMITTED_TO_WORKER
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
+from ray_jupyter.runtime.protocol.tables import SUMMARIES, Row, memory, select
+
+RECORD_FIELDS = 9
+"""So many fields of ``ClusterState.records`` are what ``Backend.events`` promises."""
 
 
 def resources(state: ClusterState) -> tuple[dict[str, float], dict[str, float]]:
@@ -19,11 +24,9 @@ def resources(state: ClusterState) -> tuple[dict[str, float], dict[str, float]]:
 def tasks_by_state(state: ClusterState) -> dict[str, int]:
     """Return how many tasks are in each of Ray's states; ended ones since the start."""
     counts: dict[str, int] = {}
-    running = {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
+    tops = tables.running(state)
     for task in state.tasks.values():
-        name = task.state
-        if name == SUBMITTED_TO_WORKER and (task.id in running or task.in_place):
-            name = RUNNING
+        name = tables.state_of(task, tops)
         counts[name] = counts.get(name, 0) + 1
     counts["FINISHED"] = state.finished
     counts["FAILED"] = state.failed
@@ -55,12 +58,42 @@ def records(state: ClusterState, since: int) -> tuple[int, list[tuple[object, ..
     """Return (next cursor, records of ended tasks from cursor ``since`` on)."""
     first = state.records_total - len(state.records)
     skip = max(0, since - first)
-    kept = list(state.records)
-    return state.records_total, kept[skip:]
+    return state.records_total, [r[:RECORD_FIELDS] for r in list(state.records)[skip:]]
 
 
-ANSWERS = {
+def trace(state: ClusterState) -> dict[str, Any]:
+    """Return what a drawing of the session needs.
+
+    Keys: ``records`` (ended tasks: as in ``Backend.events``, then the pid of the process that
+    submitted it), ``drivers`` (pids of the drivers, also of those that have left).
+    """
+    processes = state.processes
+    unknown = (0, False)
+    return {
+        "records": [
+            (*r[:RECORD_FIELDS], processes.get(r[RECORD_FIELDS], unknown)[0])  # type: ignore[call-overload]
+            for r in state.records
+        ],
+        "drivers": [pid for pid, is_worker in processes.values() if not is_worker],
+    }
+
+
+def list_rows(state: ClusterState, asked: dict[str, Any]) -> list[Row]:
+    """Return rows of a table: ``{"table", "filters", "limit"}`` (see ``protocol.tables``)."""
+    return select(tables.TABLES[asked["table"]](state), asked["filters"], asked["limit"])
+
+
+def summarize(state: ClusterState, table: str) -> Row:
+    """Return the counts of a whole table."""
+    return SUMMARIES[table](tables.TABLES[table](state))
+
+
+ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "resources": lambda state, _: resources(state),
     "statistics": lambda state, _: statistics(state),
     "events": records,
+    "trace": lambda state, _: trace(state),
+    "list": list_rows,
+    "summarize": summarize,
+    "memory": lambda state, most: memory(tables.objects(state), most),
 }

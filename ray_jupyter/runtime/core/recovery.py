@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ray_jupyter.runtime.core import actors, memory, placement
 from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core.records import remember
 from ray_jupyter.runtime.core.references import discard, lost, seal, settle
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
@@ -74,7 +75,7 @@ def finish(
         state.task_cpu_ns += cpu_ns
         placement.unassign(state, worker, task)
         if status == OK:
-            _record(state, task, FINISHED, worker, start_ns, end_ns)
+            remember(state, task, FINISHED, worker, start_ns, end_ns)
             complete(state, out, task, outputs)
         elif (
             status == RETRYABLE_ERROR and task.actor is None
@@ -82,8 +83,8 @@ def finish(
         ):  # fmt: skip
             _repeat(state, task)
         else:
-            _record(state, task, FAILED, worker, start_ns, end_ns)
             value = _CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
+            remember(state, task, FAILED, worker, start_ns, end_ns, value)
             fail(state, out, task, value, recorded=True)
 
 
@@ -93,18 +94,6 @@ def _discard_outputs(state: ClusterState, client: int, outputs: object) -> None:
         for value, _ in outputs:
             if type(value) is tuple and value[0] == STORED:
                 memory.abandon(state, client, value[1])
-
-
-def _record(
-    state: ClusterState, task: TaskRecord, status: str, worker: ClientRecord | None,
-    start_ns: int, end_ns: int,
-) -> None:  # fmt: skip
-    state.records_total += 1
-    state.records.append((
-        task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
-        # A task run in place started before the scheduler heard of it.
-        min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
-    ))  # fmt: skip
 
 
 def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object) -> None:
@@ -178,7 +167,7 @@ def _fail_one(
     task.move(FAILED)
     state.failed += 1
     if not recorded:
-        _record(state, task, FAILED, None, 0, 0)
+        remember(state, task, FAILED, None, 0, 0, value)
     doomed: list[tuple[TaskRecord, Descriptor]] = []
     actor = task.actor
     if task.template.kind == ACTOR and actor is not None:

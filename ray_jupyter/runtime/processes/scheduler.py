@@ -56,9 +56,7 @@ MESSAGES: dict[type[Any], int] = {
 class _Client:
     """A connected process: its stream, and what leaves with the next frame."""
 
-    def __init__(
-        self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool
-    ) -> None:
+    def __init__(self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool) -> None:
         self.id = client_id
         self.pid = pid
         self.is_worker = is_worker

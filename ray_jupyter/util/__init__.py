@@ -1,0 +1,1 @@
+"""``ray_jupyter.util``: what Ray has under ``ray.util``."""
