@@ -54,7 +54,9 @@ def trace_events(trace: Mapping[str, Any]) -> list[Event]:
         if parent is not None:
             # The scheduler hears of it later than it was made, perhaps after the parent's end.
             submit_ns = min(max(task.submit_ns, parent.start_ns), parent.end_ns, task.start_ns)
-            if lanes[task.id] != lanes[parent.id] or task.start_ns > parent.end_ns:
+            is_elsewhere = lanes[task.id] != lanes[parent.id] or task.start_ns > parent.end_ns
+            # Submitted by an earlier attempt of the parent, which is not drawn: no arrow.
+            if is_elsewhere and submit_ns >= parent.start_ns:
                 arrows += _arrow(task, lanes[parent.id], lanes[task.id], submit_ns)
         elif not task.parent and task.worker != task.submitter:
             submissions[task.submitter, task.submit_ns].append(task)

@@ -20,6 +20,7 @@ from ray_jupyter.runtime.processes import node
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.store import segment
+from ray_jupyter.runtime.transport import door
 from ray_jupyter.runtime.transport.unix import UnixTransport
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ class LocalBackend:
             self._process.kill()
             self._process.wait()
         self._process = None
+        door.remove(self.session_id)
 
 
 def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:

@@ -21,12 +21,13 @@ from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.failures import FailureTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
+from ray_jupyter.testing.suite.state import StateTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
 __all__ = ["BackendSessionTests", "BackendTests"]
 
 
-class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
+class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests, StateTests):
     """All tests that share one session."""
 
 

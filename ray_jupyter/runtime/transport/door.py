@@ -161,6 +161,14 @@ def sweep() -> list[Path]:
     return swept
 
 
+def remove(session_id: str) -> None:
+    """Take away the door of a session whose scheduler could not: it was killed."""
+    for directory in places():
+        with contextlib.suppress(OSError):  # nearly always: the scheduler has done it
+            os.unlink(directory / (session_id + SUFFIX))
+            remove_directory(directory)
+
+
 def remove_directory(directory: Path) -> None:
     """Remove the directory if no session has a door there; never waits."""
     try:
