@@ -69,8 +69,9 @@ def examine(*, clean: bool = False, trial: bool = True) -> Iterator[Finding]:
     checks: dict[str, Callable[[], Finding]] = {
         "python": _python, "packages": _packages, "notebook": _notebook, "lab": _labextension,
         "kernels": _kernels, "processes": _processes, "memory": _shared_memory,
-        "limits": _limits, "machine": _machine, "disk": _disk, "sockets": _door,
-        "leftovers": lambda: _left(clean=clean),
+        "limits": _limits, "machine": _machine, "disk": _disk,
+        "leftovers": lambda: _left(clean=clean),  # first: opening a door sweeps
+        "sockets": _door,
     }  # fmt: skip
     if trial:
         checks["trial"] = _trial

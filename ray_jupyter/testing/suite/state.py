@@ -15,13 +15,14 @@ from ray_jupyter.testing.suite.base import BackendSuite, echo, eventually, fail
 from ray_jupyter.util import state
 
 
-@ray.remote
-class Told:
+class _Told:
     """An actor with a name of its own, so that no other test's is counted."""
 
     def value(self) -> int:
-        """Return something."""
         return 1
+
+
+Told = ray.remote(_Told)
 
 
 @ray.remote
@@ -51,7 +52,7 @@ class StateTests(BackendSuite):
         assert task.creation_time_ms is not None
         assert task.start_time_ms is not None
         assert task.creation_time_ms <= task.start_time_ms <= (task.end_time_ms or 0)
-        assert dict(task) == task.asdict()  # type: ignore[call-overload]
+        assert dict(task) == task.asdict()
 
     def test_a_failed_task(self) -> None:
         ref = fail.options(name="told failing").remote()
@@ -82,7 +83,7 @@ class StateTests(BackendSuite):
         actor = Told.remote()
         value = actor.value.remote()
         assert ray.get(value) == 1
-        [alive] = state.list_actors(filters=[("class_name", "=", "Told"), ("state", "=", "ALIVE")])
+        [alive] = state.list_actors(filters=[("class_name", "=", "_Told"), ("state", "=", "ALIVE")])
         task = state.get_task(value)
         assert task is not None
         assert (task.type, task.actor_id) == ("ACTOR_TASK", alive.actor_id)
@@ -127,10 +128,12 @@ class StateTests(BackendSuite):
             return groups.get("told summed", {}).get("state_counts")
 
         eventually(lambda: counts() == {"FINISHED": 3})
-        assert "Told" in state.summarize_actors()["cluster"]["summary"] or Told.remote()
+        actor = Told.remote()
+        ray.get(actor.value.remote())
+        assert state.summarize_actors()["cluster"]["summary"]["_Told"]["state_counts"]["ALIVE"]
         objects = state.summarize_objects()["cluster"]
         assert objects["total_objects"] >= 1
-        del kept
+        del kept, actor
 
     def test_bad_questions_fail_at_the_call(self) -> None:
         for filters, text in (
