@@ -50,9 +50,8 @@ def init(
     """Start a session: workers, a scheduler, an object store. Again: return the running one.
 
     Args:
-        address: ``None`` or ``"local"`` starts a session here. ``"auto"``, a session's id or
-            the path of its socket attaches to one that another process of yours has
-            started; then no other argument makes sense.
+        address: attach to a session of yours instead: ``"auto"``, its id, or its socket's path;
+            ``None`` or ``"local"`` starts one.
         num_cpus: workers; default: the CPUs this process may use.
         num_gpus: GPUs that tasks may ask for.
         resources: custom resources by name.
@@ -66,10 +65,8 @@ def init(
             ``scheduler_address`` (as ``address``).
 
     Raises:
-        RuntimeError: a session with other arguments is running; or the one at ``address``
-            has another Python.
-        ConnectionError: no session is running at ``address``.
-        PermissionError: the one at ``address`` is another user's.
+        RuntimeError: a session with other arguments is running, or one with another Python.
+        ConnectionError, PermissionError: no session is at ``address``, or not one of yours.
         ValueError: an argument is not usable; several sessions are running.
         TypeError: an unknown keyword.
         NotImplementedError: a keyword or address of Ray that is not supported.

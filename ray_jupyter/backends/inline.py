@@ -59,6 +59,9 @@ class InlineBackend:
         self.drop = self._store.drop
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
+        self._tables = Tables(
+            self._store, self._journal, self._actors, self._deaths, config.inline_max_bytes
+        )
 
     # Tasks and actors
 
@@ -172,24 +175,12 @@ class InlineBackend:
         if question in ("resources", "statistics"):
             return getattr(self, question)()
         self._release_dropped()
-        tables = Tables(
-            self._store, self._journal, self._actors, self._deaths, self._config.inline_max_bytes
-        )
-        return tables.answer(question, argument)
+        return self._tables.answer(question, argument)
 
     def statistics(self) -> dict[str, Any]:
         """Return the counters; see ``Backend.statistics``."""
         self._release_dropped()
-        journal, sizes = self._journal, self._store.sizes_bytes()
-        small = sum(size for size in sizes if size <= self._config.inline_max_bytes)
-        return {
-            "workers": 1, "workers_busy": min(len(journal.running), 1), "workers_blocked": 0,
-            "pids": [], "tasks": {**journal.ended, "RUNNING": len(journal.running)},
-            "retries": journal.retries, "objects": len(sizes),
-            "store_used_bytes": sum(sizes) - small, "spilled_bytes": 0, "inline_bytes": small,
-            "store_limit_bytes": self._config.object_store_memory_bytes,
-            "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
-        }  # fmt: skip
+        return self._tables.statistics(self._config.object_store_memory_bytes)
 
     def shutdown(self) -> None:
         """Forget everything; idempotent."""

@@ -15,7 +15,7 @@ from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memo
 
 
 class Tables:
-    """Answers questions about the backend's tables, at one moment.
+    """Answers questions about the backend's tables as they are when asked.
 
     Args:
         store: values and references.
@@ -31,13 +31,13 @@ class Tables:
     ) -> None:  # fmt: skip
         self._store = store
         self._journal = journal
-        self._actor_ids = set(actors)
-        self._deaths = dict(deaths)
+        self._actors = actors
+        self._deaths = deaths
         self._inline_max_bytes = inline_max_bytes
         self._pid = os.getpid()
         self._tables: dict[str, Callable[[], Iterator[Row]]] = {
             "tasks": self._tasks,
-            "actors": self._actors,
+            "actors": self._actor_rows,
             "objects": self._objects,
             "workers": self._workers,
         }
@@ -59,6 +59,19 @@ class Tables:
             records = [(*record[:RECORD_FIELDS], self._pid) for record in self._journal.records()]
             return {"records": records, "drivers": [self._pid]}
         raise KeyError(question)
+
+    def statistics(self, store_limit_bytes: int) -> dict[str, Any]:
+        """Return the counters of ``Backend.statistics``."""
+        journal, sizes = self._journal, self._store.sizes_bytes()
+        small = sum(size for size in sizes if size <= self._inline_max_bytes)
+        return {
+            "workers": 1, "workers_busy": min(len(journal.running), 1), "workers_blocked": 0,
+            "pids": [], "tasks": {**journal.ended, "RUNNING": len(journal.running)},
+            "retries": journal.retries, "objects": len(sizes),
+            "store_used_bytes": sum(sizes) - small, "spilled_bytes": 0, "inline_bytes": small,
+            "store_limit_bytes": store_limit_bytes,
+            "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
+        }  # fmt: skip
 
     def _tasks(self) -> Iterator[Row]:
         for task_id, template in list(self._journal.running.items()):
@@ -82,12 +95,12 @@ class Tables:
                 "end_time_ns": end_ns,
             }  # fmt: skip
 
-    def _actors(self) -> Iterator[Row]:
+    def _actor_rows(self) -> Iterator[Row]:
         for record in reversed(self._journal.records()):
             actor_id, class_name, kind = record[0], record[2], record[RECORD_FIELDS]
             if kind != ACTOR:
                 continue
-            is_alive = actor_id in self._actor_ids
+            is_alive = actor_id in self._actors
             yield {
                 "actor_id": actor_id, "class_name": class_name, "name": "",
                 "state": "ALIVE" if is_alive else "DEAD", "pid": self._pid,
@@ -104,7 +117,7 @@ class Tables:
                 inside[object_id] = inside.get(object_id, 0) + 1
         for object_id, value in values:
             row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
-            own = "ACTOR_HANDLE" if object_id in self._actor_ids else "LOCAL_REFERENCE"
+            own = "ACTOR_HANDLE" if object_id in self._actors else "LOCAL_REFERENCE"
             if counts.get(object_id, 0) > inside.get(object_id, 0):
                 yield row | {"reference_type": own}
             if object_id in inside:

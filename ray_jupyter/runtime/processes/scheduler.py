@@ -8,9 +8,7 @@ here blocks: what a client does not read waits in its ``UnixPeer``.
 from __future__ import annotations
 
 import gc
-import json
 import os
-import platform
 import select
 import shutil
 import signal
@@ -20,18 +18,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter._version import __version__
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.queries import ANSWERS
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
-from ray_jupyter.runtime.processes import template
 from ray_jupyter.runtime.processes.lifeline import watch
+from ray_jupyter.runtime.processes.template_link import Exited, Started, TemplateLink
 from ray_jupyter.runtime.processes.visitors import Visitors
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
 from ray_jupyter.runtime.protocol.wire import Decoder, encode
-from ray_jupyter.runtime.transport.door import Door
 from ray_jupyter.runtime.transport.unix import SPIN_NS, UnixPeer
 
 STILLBORN_LIMIT = 10
@@ -83,9 +79,7 @@ class SchedulerProcess:
     ) -> None:  # fmt: skip
         self._settings = settings
         self._slots = slots
-        self._control = control
-        self._control_lines = b""
-        self._control_fds: list[int] = []
+        self._template = TemplateLink(control)
         self._template_pid = template_pid
         self._next_client = DRIVER_ID + 1
         self._clients: dict[int, _Client] = {}
@@ -109,7 +103,7 @@ class SchedulerProcess:
             c.RemoveFiles: self._remove_files,
         }
         self._join(DRIVER_ID, settings["driver_pid"], driver, is_worker=False)
-        self._visitors = self._open_door()
+        self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, self._attach)
 
     def run(self) -> None:
         """Serve until the driver is gone, then end every process of the session."""
@@ -141,15 +135,15 @@ class SchedulerProcess:
                     self._watch(client)
                 if mask & ~select.POLLOUT and not self._receive(client):
                     return False
-            elif fd == self._control.fileno():
-                if not self._receive_control():
+            elif fd == self._template.fileno():
+                if not self._receive_news():
                     return False
             elif fd == self._driver_watch:
                 return False
-            elif self._visitors is not None:
+            else:
                 self._visitors.serve(fd, mask)
         self._send()
-        return self._visitors is None or not self._visitors.stop
+        return not self._visitors.stop
 
     def _spin(self) -> list[tuple[int, int]]:
         """Look for a while without sleeping, if an answer is likely to come at once.
@@ -185,13 +179,11 @@ class SchedulerProcess:
         if not chunk:
             if client.id == DRIVER_ID:
                 return False
-            self._poll.unregister(client.peer.fileno())
-            del self._by_fd[client.peer.fileno()]
             if client.is_worker:
+                self._deafen(client)
                 self._maybe_lost(client)
             else:
-                self._forget(client)
-                self._handle(e.ClientLost(client.id, "the driver has ended", 0))
+                self._forget(client, "the driver has ended", 0)
             return True
         for message in client.decoder.feed(chunk):
             if message[0] == m.QUERY:
@@ -248,59 +240,34 @@ class SchedulerProcess:
         self._poll.register(client.peer.fileno(), select.POLLIN)
         self._handle(e.ClientJoined(client_id, is_worker, pid))
 
-    def _open_door(self) -> Visitors | None:
-        """Let other processes of the user reach the session; it works without, too."""
-        try:
-            door = Door(self._settings["session_id"])
-        except OSError as problem:
-            sys.stderr.write(f"ray_jupyter: no other process can reach this session: {problem}\n")
-            return None
-        facts = self._settings["facts"] | {
-            "session_id": self._settings["session_id"], "version": __version__,
-            "hexversion": sys.hexversion, "python": platform.python_version(),
-            "driver_pid": self._settings["driver_pid"],
-        }  # fmt: skip
-        return Visitors(door, self._poll, facts, self._ask, self._admit)
+    def _attach(self, client_id: int, pid: int, sock: socket.socket) -> None:
+        self._join(client_id, pid, sock, is_worker=False)
 
-    def _admit(self, pid: int) -> tuple[dict[str, Any], int, Callable[[socket.socket], None]]:
-        """See ``Visitors``: a driver that attaches gets an id and what else a client needs."""
-        client_id = self._next_client
-        self._next_client += 1
-        names = ("session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes")
-        settings = {name: self._settings[name] for name in names} | {"client_id": client_id}
-        return (
-            settings,
-            self._settings["segment_fd"],
-            lambda sock: self._join(client_id, pid, sock, is_worker=False),
-        )
+    def _mint_ids(self, number: int) -> range:
+        """Return ids for new clients."""
+        ids = range(self._next_client, self._next_client + number)
+        self._next_client += number
+        return ids
 
     def _start_workers(self, command: c.StartWorkers) -> None:
-        ids = range(self._next_client, self._next_client + command.number)
-        self._next_client += command.number
-        self._control.sendall(b"".join(b"%d\n" % client for client in ids))
+        self._template.start(self._mint_ids(command.number))
 
-    def _receive_control(self) -> bool:
+    def _receive_news(self) -> bool:
         """Take the template's answers; return False when it is gone."""
-        data, fds, _, _ = socket.recv_fds(self._control, 65536, 64)
-        self._control_fds += fds
-        if not data:
-            return False
-        *lines, self._control_lines = (self._control_lines + data).split(b"\n")
-        for line in lines:
-            kind, number, detail = json.loads(line)
-            if kind == template.STARTED:
-                self._slots[number % len(self._slots)] = 0
-                sock = socket.socket(fileno=self._control_fds.pop(0))
-                self._join(number, detail, sock, is_worker=True)
-            elif kind == template.EXITED:
-                self._exits[number] = detail
+        news = self._template.receive()
+        for item in news or ():
+            if isinstance(item, Started):
+                self._slots[item.client % len(self._slots)] = 0
+                self._join(*item, is_worker=True)
+            elif isinstance(item, Exited):
+                self._exits[item.pid] = item.reason
                 for client in list(self._clients.values()):
-                    if client.pid == number and client.is_worker:
+                    if client.pid == item.pid and client.is_worker:
                         self._maybe_lost(client)
             else:
-                sys.stderr.write(f"ray_jupyter: cannot start a worker: {detail}\n")
+                sys.stderr.write(f"ray_jupyter: cannot start a worker: {item.reason}\n")
                 self._handle(e.WorkerRefused())
-        return True
+        return news is not None
 
     def _maybe_lost(self, client: _Client) -> None:
         """A worker ended, says its stream or the template: believe the template.
@@ -318,20 +285,23 @@ class SchedulerProcess:
                 for message in client.decoder.feed(chunk):
                     if message[0] != m.QUERY:
                         self._handle(EVENTS[message[0]](client.id, *message[1:]))
-            self._poll.unregister(client.peer.fileno())
-            del self._by_fd[client.peer.fileno()]
-        self._forget(client)
         running = self._slots[client.id % len(self._slots)]
         text = f"worker process {client.pid} {reason}"
         self._stillborn = 0 if client.has_worked or running else self._stillborn + 1
         if self._stillborn > STILLBORN_LIMIT:
             raise RuntimeError(f"workers die as soon as they start; the last one: {text}")
-        self._handle(e.ClientLost(client.id, text, running))
+        self._forget(client, text, running)
 
-    def _forget(self, client: _Client) -> None:
+    def _deafen(self, client: _Client) -> None:
+        if self._by_fd.pop(client.peer.fileno(), None) is not None:
+            self._poll.unregister(client.peer.fileno())
+
+    def _forget(self, client: _Client, reason: str, running: int) -> None:
+        self._deafen(client)
         del self._clients[client.id]
         self._unsent.pop(client.id, None)
         client.peer.close()
+        self._handle(e.ClientLost(client.id, reason, running))
 
     def _kill_worker(self, command: c.KillWorker) -> None:
         client = self._clients.get(command.client)
@@ -346,8 +316,7 @@ class SchedulerProcess:
                 continue
 
     def _end(self) -> None:
-        if self._visitors is not None:
-            self._visitors.close()
+        self._visitors.close()
         for client in self._clients.values():
             if client.is_worker:
                 _kill(client.pid)

@@ -9,10 +9,11 @@ scheduler, except the question "stop".
 from __future__ import annotations
 
 import os
+import platform
 import select
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray_jupyter._version import __version__
@@ -21,6 +22,7 @@ from ray_jupyter.runtime.transport.door import Door, peer_of
 from ray_jupyter.runtime.transport.unix import UnixPeer
 
 MOST_VISITORS = 64
+_OF_A_CLIENT = ("session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes")
 
 
 class _Visitor:
@@ -36,34 +38,40 @@ class _Visitor:
 class Visitors:
     """The door and those who came through it and are no clients yet.
 
+    Where no door can be opened, the session works without, and says so.
+
     Args:
-        door: open.
+        settings: of the session; see ``node.main``.
         poll: the scheduler's; visitors are registered there.
-        facts: what the session tells about itself.
         answer: answers a question about the session.
-        admit: makes a process with this pid a client; returns its settings, the descriptor
-            to pass and what to call when both have been sent.
+        mint_ids: returns so many ids for new clients.
+        join: makes a process a client: its id, pid and stream.
     """
 
     def __init__(
-        self, door: Door, poll: select.poll, facts: dict[str, Any],
-        answer: Callable[[str, Any], Any],
-        admit: Callable[[int], tuple[dict[str, Any], int, Callable[[socket.socket], None]]],
+        self, settings: dict[str, Any], poll: select.poll, answer: Callable[[str, Any], Any],
+        mint_ids: Callable[[int], Sequence[int]], join: Callable[[int, int, socket.socket], None],
     ) -> None:  # fmt: skip
-        self._door = door
+        self._settings = settings
         self._poll = poll
-        self._facts = facts
         self._answer = answer
-        self._admit = admit
+        self._mint_ids = mint_ids
+        self._join = join
         self._visitors: dict[int, _Visitor] = {}
         self.stop = False
         """Whether one of them asked to end the session."""
-        poll.register(door.socket, select.POLLIN)
+        self.door: Door | None = None
+        try:
+            self.door = Door(settings["session_id"])
+        except OSError as problem:
+            sys.stderr.write(f"ray_jupyter: no other process can reach this session: {problem}\n")
+        else:
+            poll.register(self.door.socket, select.POLLIN)
 
     def serve(self, fd: int, mask: int) -> None:
         """Do what the poll says about a descriptor, if it is of a visitor or the door."""
-        if fd == self._door.socket.fileno():
-            self._open()
+        if self.door is not None and fd == self.door.socket.fileno():
+            self._open(self.door)
         elif (visitor := self._visitors.get(fd)) is not None:
             if mask & select.POLLOUT:
                 visitor.peer.flush()
@@ -75,13 +83,14 @@ class Visitors:
 
     def close(self) -> None:
         """Take the door away and send everybody home."""
-        self._door.close()
+        if self.door is not None:
+            self.door.close()
         for visitor in list(self._visitors.values()):
             self._leave(visitor)
 
-    def _open(self) -> None:
+    def _open(self, door: Door) -> None:
         try:
-            stream, _ = self._door.socket.accept()
+            stream, _ = door.socket.accept()
         except OSError:  # it has left again, or there is no descriptor to spare
             return
         pid, uid = peer_of(stream)
@@ -130,26 +139,34 @@ class Visitors:
 
     def _ask(self, question: str, argument: Any) -> Any:
         if question == "hello":
-            return self._facts
+            return self._facts()
         if question == "stop":
             self.stop = True
             return None
         return self._answer(question, argument)
+
+    def _facts(self) -> dict[str, Any]:
+        names = ("session_id", "driver_pid")
+        return {**self._settings["facts"], **{name: self._settings[name] for name in names},
+            "version": __version__, "hexversion": sys.hexversion,
+            "python": platform.python_version(),
+        }  # fmt: skip
 
     def _attach(self, visitor: _Visitor, theirs: dict[str, Any]) -> bool:
         """Make the visitor a client, if its Python and its version are those of the session."""
         for name, mine in (("hexversion", sys.hexversion), ("version", __version__)):
             if theirs[name] != mine:
                 raise ValueError(f"{name}: the session has {mine!r}, the visitor {theirs[name]!r}")
-        settings, descriptor, join = self._admit(visitor.pid or int(theirs["pid"]))
+        [client_id] = self._mint_ids(1)
+        settings = {name: self._settings[name] for name in _OF_A_CLIENT} | {"client_id": client_id}
         said = encode_note({"answer": settings})
         self._forget(visitor)
         try:
-            sent = socket.send_fds(visitor.stream, [said], [descriptor])
+            sent = socket.send_fds(visitor.stream, [said], [self._settings["segment_fd"]])
         except OSError:  # gone, or it asked much and read nothing
             sent = 0
         if sent < len(said):
             visitor.peer.close()
         else:
-            join(visitor.stream)
+            self._join(client_id, visitor.pid or int(theirs["pid"]), visitor.stream)
         return False

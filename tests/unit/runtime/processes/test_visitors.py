@@ -26,17 +26,24 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.poll = select.poll()
-        self.door = door.Door("0" * 16)
-        self.joined: list[socket.socket] = []
+        self.joined: list[tuple[int, int, socket.socket]] = []
+        self.settings = {
+            "session_id": "0" * 16, "driver_pid": 5, "facts": {"program": "test"},
+            "segment_bytes": 1 << 20, "total": {"CPU": 10_000}, "spill_dir": "nowhere",
+            "inline_max_bytes": 100, "segment_fd": 0,
+        }  # fmt: skip
         self.visitors = visitors.Visitors(
-            self.door, self.poll, {"session_id": "0" * 16}, self.answer, self.admit
-        )
+            self.settings, self.poll, self.answer, lambda number: [7] * number,
+            lambda *client: self.joined.append(client),
+        )  # fmt: skip
+
+    @property
+    def door(self) -> door.Door:
+        assert self.visitors.door is not None
+        return self.visitors.door
 
     def answer(self, question: str, argument: Any) -> Any:
         return {"echo": argument, "large": "x" * 3_000_000}[question]
-
-    def admit(self, pid: int) -> Any:
-        return {"client_id": 7, "pid": pid}, self.door.socket.fileno(), self.joined.append
 
     def run(self) -> None:
         """Serve until nothing is left to do."""
@@ -52,7 +59,7 @@ def scheduler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sched
     one = Scheduler()
     yield one
     one.visitors.close()
-    for stream in one.joined:
+    for _, _, stream in one.joined:
         stream.close()
 
 
@@ -78,7 +85,9 @@ def hear(scheduler: Scheduler, stream: socket.socket) -> Any:
 
 
 def test_questions_are_answered(scheduler: Scheduler, visitor: socket.socket) -> None:
-    assert ask(scheduler, visitor, "hello", None) == {"answer": {"session_id": "0" * 16}}
+    facts = ask(scheduler, visitor, "hello", None)["answer"]
+    assert (facts["session_id"], facts["driver_pid"], facts["program"]) == ("0" * 16, 5, "test")
+    assert (facts["hexversion"], facts["version"]) == (sys.hexversion, __version__)
     assert ask(scheduler, visitor, "echo", [1]) == {"answer": [1]}
     assert len(ask(scheduler, visitor, "large", None)["answer"]) == 3_000_000
     assert not scheduler.visitors.stop
@@ -124,14 +133,16 @@ def test_stop_is_noted_and_answered(scheduler: Scheduler, visitor: socket.socket
 def test_attaching_gets_settings_and_a_descriptor(
     scheduler: Scheduler, visitor: socket.socket
 ) -> None:
+    scheduler.settings["segment_fd"] = scheduler.door.socket.fileno()
     visitor.sendall(encode_note(["attach", MINE]))
     scheduler.run()
     header, descriptors, _, _ = socket.recv_fds(visitor, HEADER_BYTES, 1)
-    body = decode_note(visitor.recv(note_bytes(header)))
-    assert body == {"answer": {"client_id": 7, "pid": os.getpid()}}
+    settings = decode_note(visitor.recv(note_bytes(header)))["answer"]
+    assert (settings["client_id"], settings["total"]) == (7, {"CPU": 10_000})
     assert os.path.sameopenfile(descriptors[0], scheduler.door.socket.fileno())
     os.close(descriptors[0])
-    [stream] = scheduler.joined
+    [(client_id, pid, stream)] = scheduler.joined
+    assert (client_id, pid) == (7, os.getpid())
     visitor.sendall(b"frames from here on")
     scheduler.run()
     assert stream.recv(100) == b"frames from here on"
@@ -153,3 +164,13 @@ def test_closing_sends_everybody_home(scheduler: Scheduler, visitor: socket.sock
     scheduler.visitors.close()
     assert visitor.recv(1) == b""
     assert not scheduler.door.path.exists()
+
+
+def test_without_a_door_there_are_no_visitors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(door, "places", lambda: [tmp_path / "no" / "where"])
+    one = Scheduler()
+    one.run()
+    one.visitors.close()
+    assert "no other process can reach this session" in capsys.readouterr().err
