@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ray_jupyter.runtime.core import commands as c
@@ -100,10 +101,11 @@ class SchedulerProcess:
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             c.StartWorkers: self._start_workers,
             c.KillWorker: self._kill_worker,
-            c.RemoveFiles: self._remove_files,
+            c.RemoveFiles: _remove_files,
         }
         self._join(DRIVER_ID, settings["driver_pid"], driver, is_worker=False)
-        self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, self._attach)
+        attach = partial(self._join, is_worker=False)
+        self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, attach)
 
     def run(self) -> None:
         """Serve until the driver is gone, then end every process of the session."""
@@ -240,9 +242,6 @@ class SchedulerProcess:
         self._poll.register(client.peer.fileno(), select.POLLIN)
         self._handle(e.ClientJoined(client_id, is_worker, pid))
 
-    def _attach(self, client_id: int, pid: int, sock: socket.socket) -> None:
-        self._join(client_id, pid, sock, is_worker=False)
-
     def _mint_ids(self, number: int) -> range:
         """Return ids for new clients."""
         ids = range(self._next_client, self._next_client + number)
@@ -308,13 +307,6 @@ class SchedulerProcess:
         if client is not None:
             _kill(client.pid)
 
-    def _remove_files(self, command: c.RemoveFiles) -> None:
-        for path in command.paths:
-            try:
-                os.unlink(path)
-            except FileNotFoundError:  # its writer died before it was made
-                continue
-
     def _end(self) -> None:
         self._visitors.close()
         for client in self._clients.values():
@@ -325,6 +317,14 @@ class SchedulerProcess:
         shutil.rmtree(self._settings["spill_dir"], ignore_errors=True)
         # Whatever user code started in this session's process group, and this process.
         os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _remove_files(command: c.RemoveFiles) -> None:
+    for path in command.paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:  # its writer died before it was made
+            continue
 
 
 def _kill(pid: int) -> None:
