@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,8 @@ class LocalBackend:
                 "have; use init(mode='inline'), or run in WSL"
             )
         self._process: subprocess.Popen[bytes] | None = None
-        client, self._process = _start(config)
+        self._door: door.Door | None = None
+        client, self._process, self._door = _start(config)
         self._use(client)
         try:
             # The first call needs it, and the other process is starting meanwhile.
@@ -80,7 +82,7 @@ class LocalBackend:
     def of_worker(cls, client: Client) -> LocalBackend:
         """Return the backend that tasks in a worker use: it ends no session."""
         backend = cls.__new__(cls)
-        backend._process = None
+        backend._process = backend._door = None
         backend._use(client)
         return backend
 
@@ -169,11 +171,12 @@ class LocalBackend:
             self._process.kill()
             self._process.wait()
         self._process = None
-        door.remove(self.session_id)
+        if self._door is not None:
+            self._door.close()  # the scheduler has done it, unless it was killed
 
 
-def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
-    """Start the node process; return the driver's client and the process."""
+def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], door.Door | None]:
+    """Start the node process; return the driver's client, the process and the door."""
     session_id = os.urandom(8).hex()
     parent = config.spill_dir or tempfile.gettempdir()
     spill_dir = str(Path(parent) / f"ray_jupyter-{session_id}")
@@ -182,6 +185,8 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     segment_bytes = ADDRESS_FACTOR * limit_bytes
     segment_fd = segment.create(segment_bytes)
+    opened = _open_door(session_id)
+    inherited = [theirs.fileno(), segment_fd] + ([opened.socket.fileno()] if opened else [])
     settings = {
         "driver_fd": theirs.fileno(), "driver_pid": os.getpid(), "segment_fd": segment_fd,
         "segment_bytes": segment_bytes, "store_limit_bytes": limit_bytes,
@@ -189,25 +194,41 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
         "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
         "connect": "ray_jupyter.session:attach_worker", "facts": _facts(config),
+        "door_fd": opened.socket.fileno() if opened else None,
+        "door_path": str(opened.path) if opened else "",
     }  # fmt: skip
     output = None if config.log_to_driver else subprocess.DEVNULL
     try:
         process = subprocess.Popen(
-            node.command(settings), pass_fds=(theirs.fileno(), segment_fd),
+            node.command(settings), pass_fds=inherited,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         ours.close()
         os.close(segment_fd)
+        if opened is not None:
+            opened.close()
         raise RaySystemError(f"cannot start {sys.executable}: {error}") from error
     finally:
         theirs.close()
+        if opened is not None:
+            opened.socket.close()
     client = Client(
         UnixTransport(ours), segment.Segment(segment_fd, segment_bytes), client_id=DRIVER_ID,
         session_id=session_id, total=total, spill_dir=spill_dir,
         inline_max_bytes=config.inline_max_bytes,
     )  # fmt: skip
-    return client, process
+    return client, process, opened
+
+
+def _open_door(session_id: str) -> door.Door | None:
+    try:
+        return door.Door.open(session_id)
+    except OSError as problem:
+        warnings.warn(
+            f"no other process can reach this session: {problem}", RuntimeWarning, stacklevel=2
+        )
+        return None
 
 
 def _facts(config: Config) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def _door() -> Finding:
     from ray_jupyter.runtime.transport import door
 
     problems = door.find()[1]
-    opened = door.Door("0" * 16)
+    opened = door.Door.open("0" * 16)
     path = opened.path
     opened.close()
     if problems:

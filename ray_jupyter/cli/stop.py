@@ -13,6 +13,7 @@ from ray_jupyter.cli.output import NONE_RUNNING, print_json
 from ray_jupyter.runtime.client.visit import Visit
 from ray_jupyter.runtime.processes.lifeline import watch
 from ray_jupyter.runtime.transport import door
+from ray_jupyter.runtime.transport.unix import peer_of
 
 
 def add_stop_options(command: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ def _end(path: Path, timeout_s: float) -> str:
         OSError: nothing helped.
     """
     with door.connect(path, timeout_s) as stream:
-        pid, _ = door.peer_of(stream)
+        pid, _ = peer_of(stream)
     end = watch(pid) if pid else None
     try:
         try:

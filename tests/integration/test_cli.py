@@ -211,7 +211,7 @@ def test_doctor_finds_all_well_and_what_is_left(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     running = host().hear()
-    stale = door.Door("a" * 16)
+    stale = door.Door.open("a" * 16)
     stale.socket.close()
     spilled, live = (tmp_path / f"ray_jupyter-{name}" for name in ("b" * 16, running))
     spilled.mkdir()

@@ -11,6 +11,7 @@ from typing import Any
 from ray_jupyter._version import __version__
 from ray_jupyter.runtime.protocol.notes import HEADER_BYTES, decode_note, encode_note, note_bytes
 from ray_jupyter.runtime.transport import door
+from ray_jupyter.runtime.transport.unix import peer_of
 
 TIMEOUT_S = 10.0
 
@@ -31,7 +32,7 @@ class Visit:
     def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
         self.path = path
         self._stream = door.connect(path, timeout_s)
-        self.scheduler_pid = door.peer_of(self._stream)[0]
+        self.scheduler_pid = peer_of(self._stream)[0]
         try:
             self.facts: dict[str, Any] = self.ask("hello")
         except BaseException:

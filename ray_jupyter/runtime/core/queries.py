@@ -1,14 +1,16 @@
-"""Questions about the state: what users, the dashboard and errors show. Nothing changes."""
+"""Questions about the state: what users, the dashboard and errors show. Nothing changes.
+
+Tables are imported by those who ask for them: a session starts sooner without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter.runtime.core import tables
 from ray_jupyter.runtime.core.state import ClusterState
+from ray_jupyter.runtime.core.transitions import running, state_of
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
-from ray_jupyter.runtime.protocol.tables import SUMMARIES, Row, memory, select
 
 RECORD_FIELDS = 9
 """So many fields of ``ClusterState.records`` are what ``Backend.events`` promises."""
@@ -24,9 +26,9 @@ def resources(state: ClusterState) -> tuple[dict[str, float], dict[str, float]]:
 def tasks_by_state(state: ClusterState) -> dict[str, int]:
     """Return how many tasks are in each of Ray's states; ended ones since the start."""
     counts: dict[str, int] = {}
-    tops = tables.running(state)
+    tops = running(state)
     for task in state.tasks.values():
-        name = tables.state_of(task, tops)
+        name = state_of(task, tops)
         counts[name] = counts.get(name, 0) + 1
     counts["FINISHED"] = state.finished
     counts["FAILED"] = state.failed
@@ -78,14 +80,28 @@ def trace(state: ClusterState) -> dict[str, Any]:
     }
 
 
-def list_rows(state: ClusterState, asked: dict[str, Any]) -> list[Row]:
+def list_rows(state: ClusterState, asked: dict[str, Any]) -> list[dict[str, Any]]:
     """Return rows of a table: ``{"table", "filters", "limit"}`` (see ``protocol.tables``)."""
-    return select(tables.TABLES[asked["table"]](state), asked["filters"], asked["limit"])
+    from ray_jupyter.runtime.core.tables import TABLES
+    from ray_jupyter.runtime.protocol.tables import select
+
+    return select(TABLES[asked["table"]](state), asked["filters"], asked["limit"])
 
 
-def summarize(state: ClusterState, table: str) -> Row:
+def summarize(state: ClusterState, table: str) -> dict[str, Any]:
     """Return the counts of a whole table."""
-    return SUMMARIES[table](tables.TABLES[table](state))
+    from ray_jupyter.runtime.core.tables import TABLES
+    from ray_jupyter.runtime.protocol.tables import SUMMARIES
+
+    return SUMMARIES[table](TABLES[table](state))
+
+
+def memory(state: ClusterState, most: int) -> dict[str, Any]:
+    """Return who keeps how much alive, and the largest objects."""
+    from ray_jupyter.runtime.core import tables as rows
+    from ray_jupyter.runtime.protocol import tables
+
+    return tables.memory(rows.objects(state), most)
 
 
 ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
@@ -95,5 +111,5 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "trace": lambda state, _: trace(state),
     "list": list_rows,
     "summarize": summarize,
-    "memory": lambda state, most: memory(tables.objects(state), most),
+    "memory": memory,
 }

@@ -13,9 +13,8 @@ from ray_jupyter.runtime.core.state import (
     ClientRecord,
     ClusterState,
     ObjectRecord,
-    TaskRecord,
 )
-from ray_jupyter.runtime.core.transitions import FINISHED, RUNNING, SUBMITTED_TO_WORKER
+from ray_jupyter.runtime.core.transitions import FINISHED, running, state_of
 from ray_jupyter.runtime.protocol.messages import ACTOR, SPILLED, STORED
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
@@ -56,18 +55,6 @@ def _task_row(
         "error_message": (error[1] or None) if error else None,
         "creation_time_ns": times_ns[0], "start_time_ns": times_ns[1], "end_time_ns": times_ns[2],
     }  # fmt: skip
-
-
-def running(state: ClusterState) -> set[int]:
-    """Return the tasks that workers are at, as far as is known."""
-    return {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
-
-
-def state_of(task: TaskRecord, tops: set[int]) -> str:
-    """Return Ray's state of a task that has not ended; ``tops`` are those of ``running``."""
-    if task.state == SUBMITTED_TO_WORKER and (task.id in tops or task.in_place):
-        return RUNNING
-    return task.state
 
 
 def amounts(shape: tuple[tuple[str, int], ...]) -> dict[str, float]:

@@ -40,7 +40,8 @@ def main(settings: dict[str, Any]) -> None:
             ``store_limit_bytes``, ``inline_max_bytes``, ``session_id``, ``spill_dir``,
             ``total`` (resource units by name), ``workers``, ``path`` (``sys.path``),
             ``preload`` (modules), ``connect`` ("module:function" that a worker calls with
-            its client, to make the API work inside tasks), ``facts`` (what visitors are told).
+            its client, to make the API work inside tasks), ``door_fd`` (inherited, may be
+            ``None``) and ``door_path``, ``facts`` (what visitors are told).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     driver = socket.socket(fileno=settings["driver_fd"])
@@ -51,6 +52,8 @@ def main(settings: dict[str, Any]) -> None:
     if not pid:
         control.close()
         driver.close()
+        if settings["door_fd"] is not None:
+            os.close(settings["door_fd"])
         die_with_parent(node_pid)
         name_process("rj-template")
         template.run(theirs, slots, settings)

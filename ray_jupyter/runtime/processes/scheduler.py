@@ -156,12 +156,7 @@ class SchedulerProcess:
         """
         if len(self._core.state.tasks) > 1 or not self._may_spin:
             return []
-        limit_ns = time.monotonic_ns() + SPIN_NS
-        while True:
-            ready = self._poll.poll(0)
-            if ready or time.monotonic_ns() > limit_ns:
-                return ready
-            os.sched_yield()
+        return _look(self._poll)
 
     def _sleep(self) -> list[tuple[int, int]]:
         """Wait until something comes, or the core's deadline passes."""
@@ -308,15 +303,25 @@ class SchedulerProcess:
             _kill(client.pid)
 
     def _end(self) -> None:
-        self._visitors.close()
         for client in self._clients.values():
             if client.is_worker:
                 _kill(client.pid)
         _kill(self._template_pid)
         os.waitpid(self._template_pid, 0)
+        self._visitors.close()
         shutil.rmtree(self._settings["spill_dir"], ignore_errors=True)
         # Whatever user code started in this session's process group, and this process.
         os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _look(poll: select.poll) -> list[tuple[int, int]]:
+    """Poll without sleeping, for a while."""
+    limit_ns = time.monotonic_ns() + SPIN_NS
+    while True:
+        ready = poll.poll(0)
+        if ready or time.monotonic_ns() > limit_ns:
+            return ready
+        os.sched_yield()
 
 
 def _remove_files(command: c.RemoveFiles) -> None:

@@ -9,7 +9,6 @@ scheduler, except the question "stop".
 from __future__ import annotations
 
 import os
-import platform
 import select
 import socket
 import sys
@@ -18,9 +17,9 @@ from typing import Any
 
 from ray_jupyter._version import __version__
 from ray_jupyter.runtime.protocol.notes import NoteDecoder, encode_note
-from ray_jupyter.runtime.transport.door import Door, peer_of
-from ray_jupyter.runtime.transport.unix import UnixPeer
+from ray_jupyter.runtime.transport.unix import UnixPeer, peer_of
 
+BACKLOG = 16
 MOST_VISITORS = 64
 _OF_A_CLIENT = ("session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes")
 
@@ -37,8 +36,6 @@ class _Visitor:
 
 class Visitors:
     """The door and those who came through it and are no clients yet.
-
-    Where no door can be opened, the session works without, and says so.
 
     Args:
         settings: of the session; see ``node.main``.
@@ -60,18 +57,18 @@ class Visitors:
         self._visitors: dict[int, _Visitor] = {}
         self.stop = False
         """Whether one of them asked to end the session."""
-        self.door: Door | None = None
-        try:
-            self.door = Door(settings["session_id"])
-        except OSError as problem:
-            sys.stderr.write(f"ray_jupyter: no other process can reach this session: {problem}\n")
-        else:
-            poll.register(self.door.socket, select.POLLIN)
+        self._listener: socket.socket | None = None
+        if settings["door_fd"] is not None:
+            self._listener = socket.socket(fileno=settings["door_fd"])
+            self._listener.setblocking(False)
+            # Again: whoever listens last is whose pid visitors are told.
+            self._listener.listen(BACKLOG)
+            poll.register(self._listener, select.POLLIN)
 
     def serve(self, fd: int, mask: int) -> None:
         """Do what the poll says about a descriptor, if it is of a visitor or the door."""
-        if self.door is not None and fd == self.door.socket.fileno():
-            self._open(self.door)
+        if self._listener is not None and fd == self._listener.fileno():
+            self._open(self._listener)
         elif (visitor := self._visitors.get(fd)) is not None:
             if mask & select.POLLOUT:
                 visitor.peer.flush()
@@ -83,14 +80,19 @@ class Visitors:
 
     def close(self) -> None:
         """Take the door away and send everybody home."""
-        if self.door is not None:
-            self.door.close()
+        if self._listener is not None:
+            self._listener.close()
+            from pathlib import Path
+
+            from ray_jupyter.runtime.transport import door  # slow to import, and only used here
+
+            door.take_away(Path(self._settings["door_path"]))
         for visitor in list(self._visitors.values()):
             self._leave(visitor)
 
-    def _open(self, door: Door) -> None:
+    def _open(self, listener: socket.socket) -> None:
         try:
-            stream, _ = door.socket.accept()
+            stream, _ = listener.accept()
         except OSError:  # it has left again, or there is no descriptor to spare
             return
         pid, uid = peer_of(stream)
@@ -149,7 +151,7 @@ class Visitors:
         names = ("session_id", "driver_pid")
         return {**self._settings["facts"], **{name: self._settings[name] for name in names},
             "version": __version__, "hexversion": sys.hexversion,
-            "python": platform.python_version(),
+            "python": sys.version.split()[0],
         }  # fmt: skip
 
     def _attach(self, visitor: _Visitor, theirs: dict[str, Any]) -> bool:

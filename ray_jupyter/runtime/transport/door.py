@@ -24,14 +24,15 @@ import fcntl
 import os
 import socket
 import stat
-import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ray_jupyter.runtime.transport.unix import peer_of
+
 SUFFIX = ".sock"
-_BACKLOG = 16
+BACKLOG = 16
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -46,34 +47,38 @@ def places() -> list[Path]:
 class Door:
     """A listening socket and its name in the file system.
 
+    The driver opens the door, and the scheduler, which inherits the socket, answers it. (It
+    would start later if it had to import what opening needs.)
+
     Attributes:
-        socket: accepts visitors; never blocks.
+        socket: accepts visitors.
         path: what others connect to.
     """
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, listener: socket.socket, path: Path) -> None:
+        self.socket = listener
+        self.path = path
+
+    @classmethod
+    def open(cls, session_id: str) -> Door:
         """Open the door of a session, and take away those of sessions that were killed.
 
         Raises:
             OSError: no directory can be used; says why, for each.
         """
+        name = session_id + SUFFIX
         problems = []
         for directory in places():
             try:
-                self.socket = _listen(directory, session_id + SUFFIX)
+                return cls(_listen(directory, name), directory / name)
             except OSError as problem:
                 problems.append(f"{directory}: {problem}")
-                continue
-            self.path = directory / (session_id + SUFFIX)
-            return
         raise OSError("; ".join(problems) or "there is no temporary directory")
 
     def close(self) -> None:
         """Take the door away; it may have been taken away already."""
         self.socket.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self.path)
-        remove_directory(self.path.parent)
+        take_away(self.path)
 
 
 def _listen(directory: Path, name: str) -> socket.socket:
@@ -83,8 +88,7 @@ def _listen(directory: Path, name: str) -> socket.socket:
         try:
             listener.bind(_address(directory, folder, name))
             os.chmod(name, 0o600, dir_fd=folder)
-            listener.listen(_BACKLOG)
-            listener.setblocking(False)
+            listener.listen(BACKLOG)
         except BaseException:
             listener.close()
             raise
@@ -137,20 +141,6 @@ def connect(path: Path, timeout_s: float) -> socket.socket:
         return stream
 
 
-def peer_of(stream: socket.socket) -> tuple[int, int]:
-    """Return (pid, uid) of the other side; where the system does not tell, (0, our uid).
-
-    The directory keeps other users out also where this cannot.
-    """
-    if not hasattr(socket, "SO_PEERCRED"):
-        return 0, os.getuid()
-    size = struct.calcsize("3i")
-    pid, uid, _ = struct.unpack(
-        "3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    )
-    return pid, uid
-
-
 def sweep() -> list[Path]:
     """Take away the doors of sessions that were killed; return them."""
     swept: list[Path] = []
@@ -161,12 +151,11 @@ def sweep() -> list[Path]:
     return swept
 
 
-def remove(session_id: str) -> None:
-    """Take away the door of a session whose scheduler could not: it was killed."""
-    for directory in places():
-        with contextlib.suppress(OSError):  # nearly always: the scheduler has done it
-            os.unlink(directory / (session_id + SUFFIX))
-            remove_directory(directory)
+def take_away(path: Path) -> None:
+    """Remove a door, and the directory if that was the last one."""
+    with contextlib.suppress(OSError):  # it was taken away already
+        os.unlink(path)
+        remove_directory(path.parent)
 
 
 def remove_directory(directory: Path) -> None:

@@ -27,20 +27,17 @@ class Scheduler:
     def __init__(self) -> None:
         self.poll = select.poll()
         self.joined: list[tuple[int, int, socket.socket]] = []
+        self.door = door.Door.open("0" * 16)
         self.settings = {
             "session_id": "0" * 16, "driver_pid": 5, "facts": {"program": "test"},
             "segment_bytes": 1 << 20, "total": {"CPU": 10_000}, "spill_dir": "nowhere",
-            "inline_max_bytes": 100, "segment_fd": 0,
+            "inline_max_bytes": 100, "segment_fd": self.door.socket.fileno(),
+            "door_fd": os.dup(self.door.socket.fileno()), "door_path": str(self.door.path),
         }  # fmt: skip
         self.visitors = visitors.Visitors(
             self.settings, self.poll, self.answer, lambda number: [7] * number,
             lambda *client: self.joined.append(client),
         )  # fmt: skip
-
-    @property
-    def door(self) -> door.Door:
-        assert self.visitors.door is not None
-        return self.visitors.door
 
     def answer(self, question: str, argument: Any) -> Any:
         return {"echo": argument, "large": "x" * 3_000_000}[question]
@@ -59,6 +56,7 @@ def scheduler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sched
     one = Scheduler()
     yield one
     one.visitors.close()
+    one.door.close()
     for _, _, stream in one.joined:
         stream.close()
 
@@ -133,7 +131,6 @@ def test_stop_is_noted_and_answered(scheduler: Scheduler, visitor: socket.socket
 def test_attaching_gets_settings_and_a_descriptor(
     scheduler: Scheduler, visitor: socket.socket
 ) -> None:
-    scheduler.settings["segment_fd"] = scheduler.door.socket.fileno()
     visitor.sendall(encode_note(["attach", MINE]))
     scheduler.run()
     header, descriptors, _, _ = socket.recv_fds(visitor, HEADER_BYTES, 1)
@@ -166,11 +163,9 @@ def test_closing_sends_everybody_home(scheduler: Scheduler, visitor: socket.sock
     assert not scheduler.door.path.exists()
 
 
-def test_without_a_door_there_are_no_visitors(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(door, "places", lambda: [tmp_path / "no" / "where"])
-    one = Scheduler()
-    one.run()
-    one.visitors.close()
-    assert "no other process can reach this session" in capsys.readouterr().err
+def test_without_a_door_there_are_no_visitors() -> None:
+    refuse = pytest.fail
+    one = visitors.Visitors({"door_fd": None}, select.poll(), refuse, refuse, refuse)
+    one.serve(0, select.POLLIN)
+    one.close()
+    assert not one.stop

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ray_jupyter.runtime.transport import door
+from ray_jupyter.runtime.transport.unix import peer_of
 
 ID = "0123456789abcdef"
 
@@ -26,14 +27,14 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened() -> Iterator[door.Door]:
-    one = door.Door(ID)
+    one = door.Door.open(ID)
     yield one
     one.close()
 
 
 def abandon(session_id: str) -> Path:
     """Leave a door as a session does that is killed."""
-    one = door.Door(session_id)
+    one = door.Door.open(session_id)
     one.socket.close()
     return one.path
 
@@ -45,12 +46,12 @@ def test_a_door_is_open_to_its_user_only(opened: door.Door, place: Path) -> None
     with door.connect(opened.path, 5) as stream:
         accepted, _ = opened.socket.accept()
         with accepted:
-            assert door.peer_of(stream) == door.peer_of(accepted) == (os.getpid(), os.getuid())
+            assert peer_of(stream) == peer_of(accepted) == (os.getpid(), os.getuid())
     assert door.find() == ([opened.path], [])
 
 
 def test_closing_leaves_nothing_and_may_be_repeated(place: Path) -> None:
-    one, other = door.Door(ID), door.Door("f" * 16)
+    one, other = door.Door.open(ID), door.Door.open("f" * 16)
     one.close()
     assert door.find() == ([other.path], [])
     one.close()
@@ -64,7 +65,7 @@ def test_the_runtime_directory_is_preferred_and_both_are_searched(
     preferred = tmp_path / "run"
     preferred.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(preferred))
-    other = door.Door("f" * 16)
+    other = door.Door.open("f" * 16)
     assert other.path.parent.parent == preferred
     assert door.find() == ([other.path, opened.path], [])
     other.close()
@@ -76,7 +77,7 @@ def test_a_place_that_cannot_be_used_is_passed_over(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / place.name).symlink_to(tmp_path)
-    one = door.Door(ID)
+    one = door.Door.open(ID)
     assert one.path.parent == place
     one.close()
     assert "symbolic link" in door.find()[1][0]
@@ -86,7 +87,7 @@ def test_a_long_path_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    one = door.Door(ID)
+    one = door.Door.open(ID)
     door.connect(one.path, 5).close()
     one.close()
 
@@ -114,7 +115,7 @@ def test_a_directory_that_others_could_have_made_is_refused(
 ) -> None:
     make(place)
     with pytest.raises(OSError, match=reason):
-        door.Door(ID)
+        door.Door.open(ID)
     assert reason in door.find()[1][0]
     assert door.sweep() == []
     with pytest.raises(PermissionError, match=reason):
@@ -126,7 +127,7 @@ def test_another_users_is_refused(
 ) -> None:
     monkeypatch.setattr(door, "places", lambda: [place])
     monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
-    for use in (lambda: door.connect(opened.path, 5), lambda: door.Door("f" * 16)):
+    for use in (lambda: door.connect(opened.path, 5), lambda: door.Door.open("f" * 16)):
         with pytest.raises(OSError, match=f"belongs to user {os.geteuid()}"):
             use()
     monkeypatch.undo()
@@ -150,7 +151,7 @@ def test_opening_takes_away_what_killed_sessions_left(place: Path) -> None:
     stale = abandon("a" * 16)
     with pytest.raises(ConnectionRefusedError):
         door.connect(stale, 5)
-    one = door.Door(ID)
+    one = door.Door.open(ID)
     assert [path.name for path in place.iterdir()] == [one.path.name]
     one.close()
 
@@ -182,10 +183,10 @@ def test_sweeping_the_last_removes_the_directory(place: Path) -> None:
     assert not place.exists()
 
 
-def test_removing_by_the_sessions_id(place: Path) -> None:
-    abandon(ID)
-    door.remove("f" * 16)
-    assert place.exists()
-    door.remove(ID)
+def test_taking_away_may_be_repeated(place: Path) -> None:
+    stale = abandon(ID)
+    door.take_away(place / "other.sock")
+    assert stale.exists()
+    door.take_away(stale)
     assert not place.exists()
-    door.remove(ID)
+    door.take_away(stale)
