@@ -21,7 +21,6 @@ from ray_jupyter.runtime.processes import node
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.store import segment
-from ray_jupyter.runtime.transport import door
 from ray_jupyter.runtime.transport.unix import UnixTransport
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.visit import Visit
     from ray_jupyter.runtime.protocol.specs import TaskTemplate
+    from ray_jupyter.runtime.transport.door import Door
 
 ADDRESS_FACTOR = 4
 """Addresses per byte of memory; as in ``core.state.ClusterState``."""
@@ -66,7 +66,7 @@ class LocalBackend:
                 "have; use init(mode='inline'), or run in WSL"
             )
         self._process: subprocess.Popen[bytes] | None = None
-        self._door: door.Door | None = None
+        self._door: Door | None = None
         client, self._process, self._door = _start(config)
         self._use(client)
         try:
@@ -175,7 +175,7 @@ class LocalBackend:
             self._door.close()  # the scheduler has done it, unless it was killed
 
 
-def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], door.Door | None]:
+def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None]:
     """Start the node process; return the driver's client, the process and the door."""
     session_id = os.urandom(8).hex()
     parent = config.spill_dir or tempfile.gettempdir()
@@ -221,9 +221,11 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], door.Door |
     return client, process, opened
 
 
-def _open_door(session_id: str) -> door.Door | None:
+def _open_door(session_id: str) -> Door | None:
+    from ray_jupyter.runtime.transport.door import Door  # workers need none
+
     try:
-        return door.Door.open(session_id)
+        return Door.open(session_id)
     except OSError as problem:
         warnings.warn(
             f"no other process can reach this session: {problem}", RuntimeWarning, stacklevel=2

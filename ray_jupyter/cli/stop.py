@@ -67,7 +67,7 @@ def _end(path: Path, timeout_s: float) -> str:
             return "stopped"  # it ended meanwhile
         except (TimeoutError, ValueError):  # it hangs, or is of a version without the question
             pass
-        if not pid or os.getpgid(pid) != pid:
+        if not _is_scheduler(pid):
             raise OSError(f"{path}: the session does not end, and its process cannot be told")
         os.killpg(pid, signal.SIGKILL)
         if not _is_over(end, timeout_s):
@@ -77,6 +77,18 @@ def _end(path: Path, timeout_s: float) -> str:
     finally:
         if end is not None:
             os.close(end)
+
+
+def _is_scheduler(pid: int) -> bool:
+    """Return whether this is a scheduler, which leads the process group of its session.
+
+    Before a scheduler listens, its driver does: that must never be killed.
+    """
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+        return name == "rj-scheduler" and os.getpgid(pid) == pid
+    except OSError:  # it ended meanwhile, or the system does not tell
+        return False
 
 
 def _is_over(end: int | None, timeout_s: float) -> bool:

@@ -17,9 +17,8 @@ from typing import Any
 
 from ray_jupyter._version import __version__
 from ray_jupyter.runtime.protocol.notes import NoteDecoder, encode_note
-from ray_jupyter.runtime.transport.unix import UnixPeer, peer_of
+from ray_jupyter.runtime.transport.unix import BACKLOG, UnixPeer, peer_of
 
-BACKLOG = 16
 MOST_VISITORS = 64
 _OF_A_CLIENT = ("session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes")
 

@@ -29,10 +29,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ray_jupyter.runtime.transport.unix import peer_of
+from ray_jupyter.runtime.transport.unix import BACKLOG, peer_of
 
 SUFFIX = ".sock"
-BACKLOG = 16
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DESCRIPTORS = Path("/proc/self/fd")
 

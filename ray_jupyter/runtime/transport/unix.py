@@ -15,6 +15,8 @@ import time
 from collections import deque
 
 RECEIVE_BYTES = 1 << 18
+BACKLOG = 16
+"""So many may wait at a door until the scheduler has time for them."""
 SPIN_NS = 400_000
 """How long to look again before sleeping: waking a sleeping core takes half as long.
 
