@@ -162,6 +162,8 @@ class LocalBackend:
 
     def shutdown(self) -> None:
         """See ``Backend``. The node ends its processes when the stream ends."""
+        if self._door is not None:
+            self._door.close()
         self._client.close()
         if self._process is None:
             return
@@ -171,8 +173,6 @@ class LocalBackend:
             self._process.kill()
             self._process.wait()
         self._process = None
-        if self._door is not None:
-            self._door.close()  # the scheduler has done it, unless it was killed
 
 
 def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None]:

@@ -81,11 +81,12 @@ class Visitors:
         """Take the door away and send everybody home."""
         if self._listener is not None:
             self._listener.close()
-            from pathlib import Path
+            if os.path.exists(self._settings["door_path"]):  # else its driver has done it
+                from pathlib import Path
 
-            from ray_jupyter.runtime.transport import door  # slow to import, and only used here
+                from ray_jupyter.runtime.transport import door  # slow to import
 
-            door.take_away(Path(self._settings["door_path"]))
+                door.take_away(Path(self._settings["door_path"]))
         for visitor in list(self._visitors.values()):
             self._leave(visitor)
 
