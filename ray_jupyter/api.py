@@ -37,11 +37,10 @@ _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's
 }  # fmt: skip
 _UNSUPPORTED = {
     "enable_resource_isolation", "job_config", "labels", "logging_config", "runtime_env",
-    "scheduler_address",
 }  # fmt: skip
 _OWN = {
-    "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "spill_dir", "start_ray_local",
-    "start_timeout_s",
+    "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "scheduler_address",
+    "spill_dir", "start_ray_local", "start_timeout_s",
 }  # fmt: skip
 
 
@@ -60,7 +59,8 @@ def init(
     """Start a session: workers, a scheduler, an object store. Again: return the running one.
 
     Args:
-        address: ``None`` or ``"local"``.
+        address: attach to a session of yours instead: ``"auto"``, its id, or its socket's path;
+            ``None`` or ``"local"`` starts one.
         num_cpus: workers; default: the CPUs this process may use.
         num_gpus: GPUs that tasks may ask for.
         resources: custom resources by name.
@@ -70,25 +70,22 @@ def init(
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
         others: Ray's further keywords (``include_dashboard``, ``namespace``, and those of
             logging are accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
-            ``mode="inline"``; of 2016, ``start_ray_local=True``, ``num_workers`` and
-            ``driver_mode`` (see ``ray_jupyter.modes``).
+            ``mode="inline"``; of 2016, ``start_ray_local``, ``num_workers``,
+            ``scheduler_address`` (as ``address``) and ``driver_mode`` (see ``ray_jupyter.modes``).
 
     Raises:
-        RuntimeError: a session with other arguments is running.
-        ValueError: an argument is not usable.
+        RuntimeError: a session with other arguments is running, or one with another Python.
+        ConnectionError, PermissionError: no session is at ``address``, or not one of yours.
+        ValueError: an argument is not usable; several sessions are running.
         TypeError: an unknown keyword.
         NotImplementedError: a keyword or address of Ray that is not supported.
     """
-    if address not in (None, "local"):
-        raise NotImplementedError(
-            f"address={address!r}: attaching to a running session or cluster is not supported "
-            "yet; leave it out to start a session on this machine"
-        )
     others = _check_others(others)
     if others.pop("local_mode", False):
         mode = "inline"
     workers = others.pop("num_workers", None)
     driver_mode = others.pop("driver_mode", None)
+    address = _address(address, others.pop("scheduler_address", None), others)
     arguments = settle(driver_mode, {
         "num_cpus": workers if num_cpus is None else num_cpus,
         "num_gpus": num_gpus,
@@ -96,8 +93,41 @@ def init(
         "object_store_memory_bytes": object_store_memory,
         "log_to_driver": log_to_driver,
         "mode": mode,
-    })  # fmt: skip
-    return session.start(arguments | others, ignore_reinit_error=ignore_reinit_error)
+    }) | others  # fmt: skip
+    if address is None:
+        return session.start(arguments, ignore_reinit_error=ignore_reinit_error)
+    given = [name.removesuffix("_bytes") for name, value in arguments.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"init(address={address!r}) attaches to a session that is running already, with its "
+            f"own settings; leave out {', '.join(given)}"
+        )
+    return session.join(address)
+
+
+def _address(
+    address: str | None, scheduler_address: str | None, others: dict[str, Any]
+) -> str | None:
+    """Return the session to attach to; ``None`` means to start one."""
+    starts = others.pop("start_ray_local", None)
+    if scheduler_address is not None:
+        if address is not None:
+            raise ValueError("init(): address and scheduler_address mean the same; give one")
+        address = scheduler_address
+    if address in (None, "local"):
+        if starts is False:
+            raise ValueError("init(start_ray_local=False) needs the address to attach to")
+        return None
+    if not isinstance(address, str):
+        raise TypeError(f"init(): address must be a string such as 'auto', got {address!r}")
+    if starts:
+        raise ValueError(f"init(): start_ray_local starts a session, address={address!r} does not")
+    if "://" in address or (":" in address and "/" not in address):
+        raise NotImplementedError(
+            f"address={address!r}: attaching to a Ray cluster or to another machine is not "
+            "supported; 'auto' attaches to your session on this machine"
+        )
+    return address
 
 
 def _check_others(others: dict[str, Any]) -> dict[str, Any]:
@@ -110,13 +140,14 @@ def _check_others(others: dict[str, Any]) -> dict[str, Any]:
         if name not in _UNSUPPORTED | _ACCEPTED | _OWN:
             known = [*_ACCEPTED, *_OWN, *(init.__kwdefaults__ or ())]
             raise TypeError(f"init() has no argument {name!r}{did_you_mean(name, known)}")
-    if others.get("start_ray_local", True) is not True:
-        raise NotImplementedError("init(start_ray_local=False): attaching is not supported yet")
-    return {name: others[name] for name in _OWN - {"start_ray_local"} if name in others}
+    return {name: others[name] for name in _OWN if name in others}
 
 
 def shutdown() -> None:
-    """End the session, its processes and its objects; nothing happens if there is none."""
+    """End the session, its processes and its objects; nothing happens if there is none.
+
+    A session that this process attached to goes on: it only leaves.
+    """
     session.shutdown()
 
 
@@ -286,9 +317,10 @@ def available_resources() -> dict[str, float]:
 
 
 def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]] | None:
-    """Return the finished tasks as Chrome trace events, or write them to ``filename``.
+    """Return the tasks that have ended as Chrome trace events, or write them to ``filename``.
 
-    The file opens in Perfetto and in ``chrome://tracing``. Times are microseconds.
+    The file opens in Perfetto and in ``chrome://tracing``: a lane per process, arrows from
+    where a task was submitted to where it ran. Times are microseconds.
 
     Raises:
         NotInitializedError: no session is running.
@@ -296,7 +328,7 @@ def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]
     """
     from ray_jupyter.trace import trace_events
 
-    trace = trace_events(session.connected().events(0)[1])
+    trace = trace_events(session.connected().query("trace"))
     if filename is None:
         return trace
     import json

@@ -23,9 +23,9 @@ from IPython.core.magic import (
 from traitlets import Bool
 
 import ray_jupyter as ray
-from ray_jupyter import session
+from ray_jupyter import session, status
 from ray_jupyter.config import Config, make_config
-from ray_jupyter.notebook import Shell, completion, status
+from ray_jupyter.notebook import Shell, completion
 from ray_jupyter.notebook.arguments import MagicParser, explained_by, size_bytes, whole_number
 from ray_jupyter.notebook.definitions import read_definitions, summary
 from ray_jupyter.notebook.remote_cell import RemoteCell
@@ -38,11 +38,9 @@ def _start_parser() -> MagicParser:
     add("-n", "--num-cpus", metavar="N", help="how many workers (default: one per CPU)")
     add("--memory", metavar="SIZE", help="limit of the object store, such as 2GB")
     add("--inline", action="store_true", help="no workers: run tasks here, serially, to debug")
+    add("--address", metavar="ID", help="attach to a session of yours: its id, or auto")
     add("--restart", action="store_true", help="end the running session first; its refs die")
     add("--quiet", action="store_true", help="print nothing")
-    parser.add_later(
-        "--address", instead="%ray_start connects to no Ray cluster yet; it starts a local runtime"
-    )
     return parser
 
 
@@ -96,7 +94,9 @@ class RayMagics(Magics):
         __tracebackhide__ = True
         options = _START.parse_line(line)
         wanted = self._settings(options)
-        if session.current is not None and not options.restart:
+        if options.address is not None:
+            text = _attach(options, wanted)
+        elif session.current is not None and not options.restart:
             self._check_agrees(wanted)
             text = f"already running: {_description()}"
         else:
@@ -112,9 +112,14 @@ class RayMagics(Magics):
         """End the runtime: its workers, queued tasks and objects."""
         __tracebackhide__ = True
         _STOP.parse_line(line)
-        was_running = session.current is not None
+        if session.current is None:
+            text = status.NO_SESSION
+        elif session.start({}).is_attached:
+            text = "left; the session goes on in the process that started it"
+        else:
+            text = "stopped"
         ray.shutdown()
-        print("stopped" if was_running else status.NO_SESSION)
+        print(text)
 
     @explained_by(_STATUS)
     @no_var_expand
@@ -127,7 +132,8 @@ class RayMagics(Magics):
         if backend is None:
             print(status.NO_SESSION)
         else:
-            print(status.report(_config(), backend.session_id, backend.statistics()))
+            config, statistics = _config(), backend.statistics()
+            print(status.report(config, backend.session_id, statistics, note=_attached()))
 
     @explained_by(_REMOTE)
     @output_can_be_silenced
@@ -222,8 +228,28 @@ def _start(settings: dict[str, Any]) -> str:
     return f"{_description()} · started in {time.perf_counter() - began_s:.1f} s"
 
 
+def _attach(options: argparse.Namespace, wanted: dict[str, Any]) -> str:
+    """Attach to a running session; return the line that says so."""
+    for name in wanted:
+        raise UsageError(
+            f"%ray_start: {_SETTINGS[name]} is settled by the session that runs; leave it out, "
+            "or leave --address out to start another"
+        )
+    if options.restart:
+        raise UsageError("%ray_start: --restart starts a session here; %ray_stop, then attach")
+    try:
+        found = ray.init(address=options.address)
+    except (OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(f"%ray_start: {error}") from None
+    return f"{_description()} · session {found.session_id[:8]}"
+
+
 def _description() -> str:
-    return status.description(_config())
+    return status.description(_config()) + _attached()
+
+
+def _attached() -> str:
+    return " · attached" if session.start({}).is_attached else ""
 
 
 def _config() -> Config:

@@ -44,10 +44,14 @@ _lock = threading.RLock()
 class Session:
     """What ``init`` returns: describes the session, and ends it when used in ``with``."""
 
-    def __init__(self, backend: Backend, config: Config, started_at: float) -> None:
+    def __init__(
+        self, backend: Backend, config: Config, started_at: float, *, is_attached: bool = False
+    ) -> None:
         self.backend = backend
         self.config = config
         self.started_at = started_at
+        self.is_attached = is_attached
+        """Whether another process started it; it then goes on when this one leaves."""
 
     @property
     def session_id(self) -> str:
@@ -55,7 +59,7 @@ class Session:
         return self.backend.session_id
 
     def disconnect(self) -> None:
-        """End the session if it is still the current one."""
+        """End the session (or leave it, if attached) if it is still the current one."""
         if current is self.backend:
             shutdown()
 
@@ -73,9 +77,14 @@ class Session:
         return [
             ("workers", f"{workers} worker{'s' if workers != 1 else ''}"),
             ("store", f"store {format_size(self.config.object_store_memory_bytes)}"),
-            ("mode", self.config.mode + ("" if current is self.backend else ", ended")),
+            ("mode", self.config.mode + self._condition()),
             ("started", started),
         ]
+
+    def _condition(self) -> str:
+        if current is not self.backend:
+            return ", left" if self.is_attached else ", ended"
+        return ", attached" if self.is_attached else ""
 
     def __repr__(self) -> str:
         facts = dict(self._facts())
@@ -128,6 +137,40 @@ def _check_agrees(running: Config, asked: Config, names: Iterable[str]) -> None:
                 f"a session with {name}={has!r} is running, and init() asks for {wants!r}; "
                 "call shutdown() first, or pass ignore_reinit_error=True to keep it"
             )
+
+
+def join(address: str) -> Session:
+    """Attach this process to a running session, or return the current one if it is that.
+
+    Args:
+        address: see ``backends.attaching.resolve``.
+
+    Raises:
+        RuntimeError: another session is current, or the found one has another Python.
+        ConnectionError: there is no such session.
+        ValueError: there are several, or it is no address.
+        PermissionError: it is another user's.
+    """
+    global _info
+    from ray_jupyter.backends import attaching
+
+    with _lock:
+        if current is not None and _info is None:
+            raise RuntimeError(
+                "init() was called inside a task or actor, which has the driver's session "
+                "already; call it in the driver only"
+            )
+        if _info is not None:
+            if address == "auto" or attaching.names(address, _info.session_id):
+                return _info
+            raise RuntimeError(
+                f"a session is running here, and init() asks for the one at {address!r}; "
+                "call shutdown() first"
+            )
+        backend, config, started_at = attaching.attach(address)
+        _info = Session(backend, config, started_at, is_attached=True)
+        attach(backend)
+        return _info
 
 
 def _new_backend(config: Config) -> Backend:
@@ -211,7 +254,7 @@ def new_generation() -> None:
 
 
 def shutdown() -> None:
-    """End the session; nothing happens if there is none.
+    """End the session, or leave it if another process started it; nothing if there is none.
 
     Raises:
         RuntimeError: called inside a task, whose session is the driver's.

@@ -56,6 +56,7 @@ def own_temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
         patch.setattr("tempfile.tempdir", None)  # what it remembers; it looks again
+        patch.delenv("XDG_RUNTIME_DIR", raising=False)  # where doors would be instead
         yield
 
 

@@ -133,8 +133,9 @@ class Backend(Protocol):
     def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
         """Return the answer to a question about the state; nothing changes.
 
-        Every backend answers ``"failures"``, ``"references"`` and ``"unfinished"``: see
-        ``runtime.core.queries`` and ``runtime.core.state.ClusterState.failures``.
+        Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
+        ``"list"``, ``"summarize"``, ``"trace"`` (see there), ``"failures"``, ``"references"`` and
+        ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
 
         Raises:
             TimeoutError: no answer came in time.

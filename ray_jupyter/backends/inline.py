@@ -30,6 +30,7 @@ from ray_jupyter.backends.inline_outcomes import (
 from ray_jupyter.backends.inline_reports import InlineReports
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.backends.inline_streams import InlineStreams
+from ray_jupyter.backends.inline_tables import Tables
 from ray_jupyter.errors import (
     ActorDiedError,
     RayError,
@@ -64,6 +65,9 @@ class InlineBackend(InlineReports):
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
         self._here = threading.local()
+        self._tables = Tables(
+            self._store, self._journal, self._actors, self._deaths, config.inline_max_bytes
+        )
 
     # Tasks and actors
 
@@ -105,9 +109,11 @@ class InlineBackend(InlineReports):
         call = self._frozen(template, args, kwargs)
         call.held = (actor_id, *call.held)
         if actor_id in self._actors:
-            return self._run(template, getattr(self._actors[actor_id], template.method or ""), call)
+            method = getattr(self._actors[actor_id], template.method or "")
+            return self._run(template, method, call, actor_id)
         reason = self._deaths.get(actor_id, "no handle to it was left")
-        return self._fail(template, ActorDiedError(f"{template.name}: the actor is dead: {reason}"))
+        error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
+        return self._fail(template, error, actor_id)
 
     def kill_actor(self, actor_id: int) -> None:
         """Forget the instance; see ``Backend.kill_actor``."""
@@ -180,7 +186,9 @@ class InlineBackend(InlineReports):
         self._release_dropped()
         return freeze(template, args, kwargs, self._config.totals(), self.session_id)
 
-    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: Call) -> int:
+    def _run(
+        self, template: TaskTemplate, function: Callable[..., Any], call: Call, actor_id: int = 0
+    ) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
         if template.num_returns == STREAMS:
             errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
@@ -194,7 +202,7 @@ class InlineBackend(InlineReports):
             if self._store.value(source).is_error:
                 self._journal.record(
                     task_id, template, "FAILED", submit_ns, 0, 0, call.arguments,
-                    text_of_payload(self._store.value(source).payload),
+                    text_of_payload(self._store.value(source).payload), actor_id,
                 )  # fmt: skip
                 return self._store.keep(task_id, [self._store.value(source)] * template.num_returns)
         attempt, text = 0, ""
@@ -207,7 +215,7 @@ class InlineBackend(InlineReports):
             except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
                 self._journal.record(
                     task_id, template, "FAILED", submit_ns, start_ns, attempt, call.arguments,
-                    "KeyboardInterrupt",
+                    "KeyboardInterrupt", actor_id,
                 )  # fmt: skip
                 raise
             except BaseException as failure:  # SystemExit too: a task never ends its driver
@@ -220,7 +228,7 @@ class InlineBackend(InlineReports):
             attempt += 1
             self._journal.retries += 1
         self._journal.record(
-            task_id, template, status, submit_ns, start_ns, attempt, call.arguments, text
+            task_id, template, status, submit_ns, start_ns, attempt, call.arguments, text, actor_id
         )
         return self._store.keep(task_id, values)
 
@@ -237,7 +245,7 @@ class InlineBackend(InlineReports):
                 result = getattr(importlib.import_module(module), after)(result)
         finally:
             self._here.attempts = outer
-            self._journal.leave(template, marks)
+            self._journal.leave(marks)
         values = []
         for value in results(template, result):
             try:
@@ -246,14 +254,16 @@ class InlineBackend(InlineReports):
                 raise blame_result(template, value, error) from error
         return values
 
-    def _fail(self, template: TaskTemplate, error: RayError) -> int:
+    def _fail(self, template: TaskTemplate, error: RayError, actor_id: int) -> int:
         """Store ``error`` as every result of a call that did not run."""
         value = Value(serialize(error), is_error=True)
         if template.num_returns == STREAMS:
             return self._streams.submit(template, _never, value, ())
         task_id = self._store.mint(template.num_returns)
         now_ns = time.monotonic_ns()
-        self._journal.record(task_id, template, "FAILED", now_ns, 0, 0, (), str(error))
+        self._journal.record(
+            task_id, template, "FAILED", now_ns, 0, 0, (), str(error), actor_id, "ACTOR_DIED"
+        )
         return self._store.keep(task_id, [value] * template.num_returns)
 
     def _release_dropped(self) -> None:

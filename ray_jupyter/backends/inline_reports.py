@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.inline_store import InlineStore, Journal
+from ray_jupyter.backends.inline_tables import Tables
 
 if TYPE_CHECKING:
     from ray_jupyter.config import Config
@@ -19,6 +20,7 @@ class InlineReports:
     _config: Config
     _store: InlineStore
     _journal: Journal
+    _tables: Tables
 
     def _release_dropped(self) -> None:
         """Let go of what lost its last reference; whoever has more tables does more."""
@@ -28,7 +30,7 @@ class InlineReports:
         """Return (total, available): what tasks on the stack ask for is not available."""
         total = self._config.totals()
         available = dict(total)
-        for template in list(self._journal.running):
+        for template in list(self._journal.running.values()):
             for name, amount in template.resources.items():
                 available[name] = max(available[name] - amount, 0.0)
         return total, available
@@ -48,23 +50,18 @@ class InlineReports:
     def statistics(self) -> dict[str, Any]:
         """Return the counters; see ``Backend.statistics``."""
         self._release_dropped()
-        journal, sizes = self._journal, self._store.sizes_bytes()
-        small = sum(size for size in sizes if size <= self._config.inline_max_bytes)
-        return {
-            "workers": 1, "workers_busy": min(len(journal.running), 1), "workers_blocked": 0,
-            "pids": [], "tasks": {**journal.ended, "RUNNING": len(journal.running)},
-            "retries": journal.retries, "objects": len(sizes),
-            "store_used_bytes": sum(sizes) - small, "spilled_bytes": 0, "inline_bytes": small,
-            "store_limit_bytes": self._config.object_store_memory_bytes,
-            "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
-        }  # fmt: skip
+        return self._tables.statistics(self._config.object_store_memory_bytes)
 
     def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
         """Return the answer to a question; see ``Backend.query``."""
+        if question in ("resources", "statistics"):
+            return getattr(self, question)()
         self._release_dropped()
         answers: dict[str, Callable[[], Any]] = {
             "failures": self._journal.failures,
             "references": self._store.references,
             "unfinished": self._journal.unfinished,
         }
-        return answers[question]()
+        if question in answers:
+            return answers[question]()
+        return self._tables.answer(question, argument)

@@ -18,11 +18,13 @@ from typing import Any
 
 from ray_jupyter.errors import GetTimeoutError, ObjectLostError
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID, first_id
-from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
+from ray_jupyter.runtime.protocol.messages import ACTOR, METHOD, SYSTEM_ERROR, TASK
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize
 
 _EVENTS_KEPT = 100_000
+RECORD_FIELDS = 11
+"""So many fields of a record are what ``Backend.events`` promises."""
 
 
 class Value:
@@ -142,6 +144,11 @@ class InlineStore:
         with self._lock:
             return [len(value.payload) for value in self._values.values()]
 
+    def values(self) -> list[tuple[int, Value]]:
+        """Return what is stored, with its id."""
+        with self._lock:
+            return list(self._values.items())
+
     def references(self) -> dict[int, int]:
         """Return how many references there are to each value, inside of others as well."""
         with self._lock:
@@ -160,12 +167,12 @@ class Journal:
     """What ran, what runs now, and how long it took.
 
     Attributes:
-        running: the templates of the calls on the stack, of all threads.
+        running: the calls on the stack, of all threads: template by task id.
         ended: how many calls ended, by state.
     """
 
     def __init__(self) -> None:
-        self.running: list[TaskTemplate] = []
+        self.running: dict[int, TaskTemplate] = {}
         self._unfinished: dict[int, tuple[Any, ...]] = {}
         self._failures: deque[tuple[Any, ...]] = deque(maxlen=1_000)
         self.ended = {"FINISHED": 0, "FAILED": 0}
@@ -185,20 +192,21 @@ class Journal:
             time.monotonic_ns(), 0, template.num_returns, arguments,
         )  # fmt: skip
         self._here.stack = [*stack, task_id]
-        self.running.append(template)
+        self.running[task_id] = template
         return time.thread_time_ns(), time.monotonic_ns()
 
-    def leave(self, template: TaskTemplate, marks: tuple[int, int]) -> None:
+    def leave(self, marks: tuple[int, int]) -> None:
         """Note that the innermost call of this thread is over."""
         with self._lock:
-            del self._unfinished[self._here.stack.pop()]
-            self.running.remove(template)
+            task_id = self._here.stack.pop()
+            del self._unfinished[task_id], self.running[task_id]
             self.cpu_ns += time.thread_time_ns() - marks[0]
             self.wall_ns += time.monotonic_ns() - marks[1]
 
     def record(
         self, task_id: int, template: TaskTemplate, status: str, submit_ns: int, start_ns: int,
-        attempt: int, arguments: tuple[int, ...], error_text: str = "",
+        attempt: int, arguments: tuple[int, ...], error_text: str = "", actor_id: int = 0,
+        error_type: str = "TASK_EXECUTION_EXCEPTION",
     ) -> None:  # fmt: skip
         """Note how a call ended; ``start_ns=0`` says that it never ran."""
         parent_id = (getattr(self._here, "stack", None) or [0])[-1]
@@ -209,6 +217,7 @@ class Journal:
                 task_id, parent_id, template.name, status, os.getpid(),
                 submit_ns, start_ns, time.monotonic_ns(), attempt,
                 template.num_returns, arguments,
+                kind_of(template), actor_id, error_type if status == "FAILED" else None,
             ))  # fmt: skip
             if status == "FAILED":
                 pid = os.getpid() if start_ns else 0
@@ -229,4 +238,17 @@ class Journal:
         """Return (next cursor, newer records); the oldest are forgotten beyond 100,000."""
         with self._lock:
             new = max(min(self._count - cursor, len(self._records)), 0)
-            return self._count, list(self._records)[len(self._records) - new :]
+            kept = list(self._records)[len(self._records) - new :]
+            return self._count, [record[:RECORD_FIELDS] for record in kept]
+
+    def records(self) -> list[tuple[Any, ...]]:
+        """Return what ``since`` gives, followed by kind, actor id and type of error."""
+        with self._lock:
+            return list(self._records)
+
+
+def kind_of(template: TaskTemplate) -> str:
+    """Return the kind of a call, as in a ``Definition``."""
+    if template.method is not None:
+        return METHOD
+    return ACTOR if isinstance(template.function, type) else TASK

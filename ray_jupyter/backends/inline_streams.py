@@ -132,7 +132,7 @@ class InlineStreams:
             except BaseException as failure:  # of its cleaning up: that is its result then
                 error = failure
             finally:
-                self._journal.leave(stream.template, marks)
+                self._journal.leave(marks)
             if isinstance(error, TaskCancelledError):
                 self._end(stream, Value(serialize(error), is_error=True))
             else:
@@ -189,7 +189,7 @@ class InlineStreams:
                 stream.generator = stream.start()
             return next(stream.generator)
         finally:
-            self._journal.leave(stream.template, marks)
+            self._journal.leave(marks)
 
     def _packed(self, stream: _Stream, value: Any) -> Value:
         try:

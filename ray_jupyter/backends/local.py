@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import socket
 import subprocess
 import sys
 import tempfile
+import time
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ray_jupyter.config import Config
+    from ray_jupyter.runtime.client.visit import Visit
     from ray_jupyter.runtime.protocol.specs import TaskTemplate
+    from ray_jupyter.runtime.transport.door import Door
 
 ADDRESS_FACTOR = 4
 """Addresses per byte of memory; as in ``core.state.ClusterState``."""
@@ -69,7 +74,8 @@ class LocalBackend:
                 "have; use init(mode='inline'), or run in WSL"
             )
         self._process: subprocess.Popen[bytes] | None = None
-        client, self._process = _start(config)
+        self._door: Door | None = None
+        client, self._process, self._door = _start(config)
         self._use(client)
         try:
             # The first call needs it, and the other process is starting meanwhile.
@@ -82,10 +88,26 @@ class LocalBackend:
 
     @classmethod
     def of_worker(cls, client: Client) -> LocalBackend:
-        """Return the backend that tasks in a worker use."""
+        """Return the backend that tasks in a worker use: it ends no session."""
         backend = cls.__new__(cls)
-        backend._process = None
+        backend._process = backend._door = None
         backend._use(client)
+        return backend
+
+    @classmethod
+    def attached(cls, visit: Visit) -> LocalBackend:
+        """Return the backend of a second driver, which leaves the session when it ends.
+
+        Raises:
+            ValueError: the session refuses: another Python, another version.
+            OSError: the session has ended.
+        """
+        settings, segment_fd, stream = visit.attach()
+        segment_bytes = settings.pop("segment_bytes")
+        backend = cls.of_worker(
+            Client(UnixTransport(stream), segment.Segment(segment_fd, segment_bytes), **settings)
+        )
+        backend._client.channel.attendant.start()
         return backend
 
     def _use(self, client: Client) -> None:
@@ -147,6 +169,8 @@ class LocalBackend:
 
     def shutdown(self) -> None:
         """See ``Backend``. The node ends its processes when the stream ends."""
+        if self._door is not None:
+            self._door.close()
         self._client.close()
         if self._process is None:
             return
@@ -158,8 +182,8 @@ class LocalBackend:
         self._process = None
 
 
-def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
-    """Start the node process; return the driver's client and the process."""
+def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None]:
+    """Start the node process; return the driver's client, the process and the door."""
     session_id = os.urandom(8).hex()
     parent = config.spill_dir or tempfile.gettempdir()
     spill_dir = str(Path(parent) / f"ray_jupyter-{session_id}")
@@ -168,32 +192,60 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     segment_bytes = ADDRESS_FACTOR * limit_bytes
     segment_fd = segment.create(segment_bytes)
+    opened = _open_door(session_id)
+    inherited = [theirs.fileno(), segment_fd] + ([opened.socket.fileno()] if opened else [])
     settings = {
         "driver_fd": theirs.fileno(), "driver_pid": os.getpid(), "segment_fd": segment_fd,
         "segment_bytes": segment_bytes, "store_limit_bytes": limit_bytes,
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
         "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
-        "connect": "ray_jupyter.session:attach_worker",
+        "connect": "ray_jupyter.session:attach_worker", "facts": _facts(config),
+        "door_fd": opened.socket.fileno() if opened else None,
+        "door_path": str(opened.path) if opened else "",
     }  # fmt: skip
     output = None if config.log_to_driver else subprocess.DEVNULL
     try:
         process = subprocess.Popen(
-            node.command(settings), pass_fds=(theirs.fileno(), segment_fd),
+            node.command(settings), pass_fds=inherited,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         ours.close()
         os.close(segment_fd)
+        if opened is not None:
+            opened.close()
         raise RaySystemError(f"cannot start {sys.executable}: {error}") from error
     finally:
         theirs.close()
+        if opened is not None:
+            opened.socket.close()
     client = Client(
         UnixTransport(ours), segment.Segment(segment_fd, segment_bytes), client_id=DRIVER_ID,
         session_id=session_id, total=total, spill_dir=spill_dir,
         inline_max_bytes=config.inline_max_bytes,
     )  # fmt: skip
-    return client, process
+    return client, process, opened
+
+
+def _open_door(session_id: str) -> Door | None:
+    from ray_jupyter.runtime.transport.door import Door  # workers need none
+
+    try:
+        return Door.open(session_id)
+    except OSError as problem:
+        warnings.warn(
+            f"no other process can reach this session: {problem}", RuntimeWarning, stacklevel=2
+        )
+        return None
+
+
+def _facts(config: Config) -> dict[str, Any]:
+    """Return what the session tells those who find its door."""
+    return {
+        "program": Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python",
+        "started_s": time.time(), "config": dataclasses.asdict(config),
+    }  # fmt: skip
 
 
 def _is_wanted(module: str) -> bool:

@@ -33,13 +33,14 @@ from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
 from ray_jupyter.testing.suite.queues import QueueTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
+from ray_jupyter.testing.suite.state import StateTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
 __all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUtilityTests"]
 
 
 class BackendTests(
-    TaskTests, ObjectTests, FailureTests, ActorTests, GeneratorTests, ReportTests
+    TaskTests, ObjectTests, FailureTests, ActorTests, GeneratorTests, ReportTests, StateTests
 ):  # fmt: skip
     """All tests that share one session."""
 

@@ -8,7 +8,7 @@ Rules
       mark that ``snapshot`` sets here: orphans keep the mark when they lose their parent,
       and processes of another test run on the same machine never have it.
     * Things may still be on their way out: the check waits for them, up to its deadline.
-    * Without ``/proc`` (macOS, Windows) only threads and session directories are seen;
+    * Without ``/proc`` (macOS, Windows) only threads, session directories and doors are seen;
       ``snapshot().blind_to`` says so.
 """
 
@@ -48,6 +48,7 @@ class Snapshot:
         threads: Python threads of this process. The key is the thread itself, because
             the system uses idents again.
         directories: session directories in the temporary directory and ``/dev/shm``.
+        doors: sockets by which sessions can be reached, also where nobody listens any more.
         blind_to: what could not be looked at on this platform.
     """
 
@@ -56,6 +57,7 @@ class Snapshot:
     segments: dict[tuple[int, int], str]
     threads: dict[threading.Thread, str]
     directories: dict[str, str]
+    doors: dict[str, str]
     blind_to: tuple[str, ...] = ()
 
     def since(self, before: Snapshot) -> list[str]:
@@ -66,6 +68,7 @@ class Snapshot:
             *(f"segment {t} in process {k[0]}" for k, t in _new(self.segments, before.segments)),
             *(f"thread {text}" for _, text in _new(self.threads, before.threads)),
             *(f"directory {text}" for _, text in _new(self.directories, before.directories)),
+            *(f"door {text}" for _, text in _new(self.doors, before.doors)),
         ]
 
 
@@ -75,7 +78,7 @@ def snapshot() -> Snapshot:
     threads = {t: repr(t) for t in threading.enumerate() if not t.name.startswith(_WATCHDOG)}
     if not _PROC.joinpath("self", "fd").is_dir():
         blind_to = ("processes", "descriptors", "segments")
-        return Snapshot({}, {}, {}, threads, _directories(), blind_to)
+        return Snapshot({}, {}, {}, threads, _directories(), _doors(), blind_to)
     processes = _processes(mark)
     holders = [os.getpid(), *(pid for pid, _ in processes)]
     return Snapshot(
@@ -84,6 +87,7 @@ def snapshot() -> Snapshot:
         segments={(pid, inode): name for pid in holders for inode, name in _segments(pid)},
         threads=threads,
         directories=_directories(),
+        doors=_doors(),
     )
 
 
@@ -190,4 +194,13 @@ def _segments(pid: int) -> Iterator[tuple[int, str]]:
 def _directories() -> dict[str, str]:
     roots = [Path(tempfile.gettempdir()), Path("/dev/shm")]
     found = [str(path) for root in roots if root.is_dir() for path in root.glob("ray_jupyter*")]
+    return {path: path for path in found}
+
+
+def _doors() -> dict[str, str]:
+    if not hasattr(os, "fork"):  # sessions have none
+        return {}
+    from ray_jupyter.runtime.transport import door
+
+    found = [str(path) for folder in door.places() for path in folder.glob("*")]
     return {path: path for path in found}

@@ -1,6 +1,6 @@
-"""What Ray keeps in ``ray.util``: pools, a queue, executors, results as they come.
+"""What Ray keeps in ``ray.util``: pools, a queue, executors, results as they come, state.
 
-``queue``, ``multiprocessing`` and ``joblib`` are modules with Ray's names; they are imported
+``queue``, ``multiprocessing``, ``joblib`` and ``state`` are modules with Ray's names; they are imported
 when they are asked for.
 """
 
@@ -25,9 +25,10 @@ __all__ = [
     "map_unordered",
     "multiprocessing",
     "queue",
+    "state",
 ]
 
-_MODULES = {"executor", "joblib", "multiprocessing", "queue"}
+_MODULES = {"executor", "joblib", "multiprocessing", "queue", "state"}
 _NEAREST = {
     "accelerators": "num_gpus= and resources=",
     "collective": "actors that pass arrays as refs",
@@ -52,7 +53,7 @@ _NEAREST = {
 """What else Ray keeps here, and what to use instead."""
 
 if TYPE_CHECKING:
-    from ray_jupyter.util import executor, joblib, multiprocessing, queue
+    from ray_jupyter.util import executor, joblib, multiprocessing, queue, state
     from ray_jupyter.util.executor import Executor
 else:
 

@@ -1,4 +1,4 @@
-"""The public functions: keywords, messages, the trace."""
+"""The public functions: keywords and messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import ray_jupyter as ray
-from ray_jupyter.trace import trace_events
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +37,15 @@ def test_services_of_2016(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "error", "text"),
     [
         ({"num_cpu": 1}, TypeError, "did you mean 'num_cpus'"),
-        ({"address": "auto"}, NotImplementedError, "address='auto'"),
+        ({"address": "auto"}, ValueError, "leave out mode"),
+        ({"address": "auto", "num_cpus": 2}, ValueError, "leave out num_cpus, mode"),
+        ({"address": "ray://host:1"}, NotImplementedError, "another machine is not"),
+        ({"address": 5}, TypeError, "must be a string such as 'auto', got 5"),
         ({"runtime_env": {"pip": []}}, NotImplementedError, "runtime_env"),
-        ({"scheduler_address": "host:1"}, NotImplementedError, "scheduler_address"),
-        ({"start_ray_local": False}, NotImplementedError, "start_ray_local"),
+        ({"scheduler_address": "127.0.0.1:10001"}, NotImplementedError, "'127.0.0.1:10001'"),
+        ({"scheduler_address": "auto", "address": "auto"}, ValueError, "mean the same"),
+        ({"start_ray_local": False}, ValueError, "needs the address"),
+        ({"start_ray_local": True, "address": "auto"}, ValueError, "starts a session"),
         ({"num_cpus": -1}, ValueError, "num_cpus must be a whole number of at least 1, got -1"),
         ({"object_store_memory": "big"}, ValueError, "object_store_memory"),
         ({"mode": "threads"}, ValueError, "'local' or 'inline'"),
@@ -69,17 +73,3 @@ def test_timeouts_are_checked(timeout: float) -> None:
     ray.init(mode="inline")
     with pytest.raises(ValueError, match="seconds"):
         ray.get(ray.put(1), timeout=timeout)
-
-
-def test_trace_events() -> None:
-    records = [
-        (16, 0, "f", "FINISHED", 41, 1_000, 3_000, 9_000, 0),
-        (17, 16, "g", "FAILED", 42, 2_000, 4_000, 5_000, 1),
-        (18, 0, "never ran", "FAILED", 0, 2_000, 0, 6_000, 0),
-    ]
-    *names, first, second = trace_events(records)
-    assert [event["args"]["name"] for event in names] == ["ray_jupyter", "worker 41", "worker 42"]
-    assert (first["ts"], first["dur"], first["tid"]) == (3.0, 6.0, 41)
-    assert second["args"] == {
-        "task_id": "11", "parent_id": "10", "status": "FAILED", "attempt": 1, "waited_us": 2.0,
-    }  # fmt: skip

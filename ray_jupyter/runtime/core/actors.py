@@ -32,7 +32,9 @@ def address(state: ClusterState, task: TaskRecord) -> Descriptor:
         return (ACTOR_ERROR, f"the actor of {name} does not exist any more", None)
     if actor.cause is None:
         task.actor = actor
-        actor.queues.setdefault(task.parent, deque()).append(task)
+        # Drivers are callers of their own; their tasks have no parent.
+        caller = task.parent or -task.submitter
+        actor.queues.setdefault(caller, deque()).append(task)
     return actor.cause
 
 

@@ -1,12 +1,19 @@
-"""Questions about the state: what users, the dashboard and errors show. Nothing changes."""
+"""Questions about the state: what users, the dashboard and errors show. Nothing changes.
+
+Tables are imported by those who ask for them: a session starts sooner without.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter.runtime.core.state import ClusterState, TaskRecord
-from ray_jupyter.runtime.core.transitions import RUNNING, SUBMITTED_TO_WORKER
+from ray_jupyter.runtime.core.state import ClusterState
+from ray_jupyter.runtime.core.transitions import running, state_of
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
+
+RECORD_FIELDS = 11
+"""So many fields of ``ClusterState.records`` are what ``Backend.events`` promises."""
 
 
 def resources(state: ClusterState) -> tuple[dict[str, float], dict[str, float]]:
@@ -19,19 +26,13 @@ def resources(state: ClusterState) -> tuple[dict[str, float], dict[str, float]]:
 def tasks_by_state(state: ClusterState) -> dict[str, int]:
     """Return how many tasks are in each of Ray's states; ended ones since the start."""
     counts: dict[str, int] = {}
-    running = {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
+    tops = running(state)
     for task in state.tasks.values():
-        name = _state_of(task, running)
+        name = state_of(task, tops)
         counts[name] = counts.get(name, 0) + 1
     counts["FINISHED"] = state.finished
     counts["FAILED"] = state.failed
     return counts
-
-
-def _state_of(task: TaskRecord, running: set[int]) -> str:
-    """Return Ray's state; ``running`` are the tasks that come next in their workers."""
-    is_running = task.state == SUBMITTED_TO_WORKER and (task.id in running or task.in_place)
-    return RUNNING if is_running else task.state
 
 
 def statistics(state: ClusterState) -> dict[str, Any]:
@@ -59,8 +60,7 @@ def records(state: ClusterState, since: int) -> tuple[int, list[tuple[object, ..
     """Return (next cursor, records of ended tasks from cursor ``since`` on)."""
     first = state.records_total - len(state.records)
     skip = max(0, since - first)
-    kept = list(state.records)
-    return state.records_total, kept[skip:]
+    return state.records_total, [r[:RECORD_FIELDS] for r in list(state.records)[skip:]]
 
 
 def unfinished(state: ClusterState) -> list[tuple[object, ...]]:
@@ -69,13 +69,13 @@ def unfinished(state: ClusterState) -> list[tuple[object, ...]]:
     ``(task_id, parent_task_id, name, state, worker's id, its pid, submit_ns, attempt,
     num_returns, ids of the arguments)``, the worker's 0 while the task is with none.
     """
-    running = {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
+    tops = running(state)
     rows: list[tuple[object, ...]] = []
     for task in state.tasks.values():
         worker = state.clients.get(task.worker)
         place = (worker.id, worker.pid) if worker is not None and task.worker else (0, 0)
         rows.append((
-            task.id, task.parent, task.template.name, _state_of(task, running), *place,
+            task.id, task.parent, task.template.name, state_of(task, tops), *place,
             task.submit_ns, task.attempt, task.num_returns, task.deps + task.held,
         ))  # fmt: skip
     return rows
@@ -92,7 +92,48 @@ def is_actor_call(state: ClusterState, object_id: int) -> bool:
     return record is not None and record.producer is not None and record.producer.actor is not None
 
 
-ANSWERS = {
+def trace(state: ClusterState) -> dict[str, Any]:
+    """Return what a drawing of the session needs.
+
+    Keys: ``records`` (ended tasks: as in ``Backend.events``, then the pid of the process that
+    submitted it), ``drivers`` (pids of the drivers, also of those that have left).
+    """
+    processes = state.processes
+    unknown = (0, False)
+    return {
+        "records": [
+            (*r[:RECORD_FIELDS], processes.get(r[RECORD_FIELDS], unknown)[0])  # type: ignore[call-overload]
+            for r in state.records
+        ],
+        "drivers": [pid for pid, is_worker in processes.values() if not is_worker],
+    }
+
+
+def list_rows(state: ClusterState, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows of a table: ``{"table", "filters", "limit"}`` (see ``protocol.tables``)."""
+    from ray_jupyter.runtime.core.tables import TABLES
+    from ray_jupyter.runtime.protocol.tables import select
+
+    return select(TABLES[asked["table"]](state), asked["filters"], asked["limit"])
+
+
+def summarize(state: ClusterState, table: str) -> dict[str, Any]:
+    """Return the counts of a whole table."""
+    from ray_jupyter.runtime.core.tables import TABLES
+    from ray_jupyter.runtime.protocol.tables import SUMMARIES
+
+    return SUMMARIES[table](TABLES[table](state))
+
+
+def memory(state: ClusterState, most: int) -> dict[str, Any]:
+    """Return who keeps how much alive, and the largest objects."""
+    from ray_jupyter.runtime.core import tables as rows
+    from ray_jupyter.runtime.protocol import tables
+
+    return tables.memory(rows.objects(state), most)
+
+
+ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "failures": lambda state, _: list(state.failures),
     "references": lambda state, _: references(state),
     "unfinished": lambda state, _: unfinished(state),
@@ -100,4 +141,8 @@ ANSWERS = {
     "resources": lambda state, _: resources(state),
     "statistics": lambda state, _: statistics(state),
     "events": records,
+    "trace": lambda state, _: trace(state),
+    "list": list_rows,
+    "summarize": summarize,
+    "memory": memory,
 }

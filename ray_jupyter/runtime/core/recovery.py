@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from ray_jupyter.runtime.core import actors, memory, placement, streams
 from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core.records import remember
 from ray_jupyter.runtime.core.references import discard, lost, seal, settle
 from ray_jupyter.runtime.core.state import (
-    FAILURE_BYTES,
     ActorRecord,
     ClientRecord,
     ClusterState,
@@ -75,7 +75,7 @@ def finish(
         state.task_cpu_ns += cpu_ns
         placement.unassign(state, worker, task)
         if status == OK:
-            _record(state, task, FINISHED, worker, start_ns, end_ns)
+            remember(state, task, FINISHED, worker, start_ns, end_ns)
             complete(state, out, task, outputs)
         elif (
             status == RETRYABLE_ERROR and task.actor is None
@@ -84,7 +84,7 @@ def finish(
             _repeat(state, task)
         else:
             value = _CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
-            _record(state, task, FAILED, worker, start_ns, end_ns, value)
+            remember(state, task, FAILED, worker, start_ns, end_ns, value)
             fail(state, out, task, value, recorded=True)
 
 
@@ -94,24 +94,6 @@ def _discard_outputs(state: ClusterState, client: int, outputs: object) -> None:
         for value, _ in outputs:
             if type(value) is tuple and value[0] == STORED:
                 memory.abandon(state, client, value[1])
-
-
-def _record(
-    state: ClusterState, task: TaskRecord, status: str, worker: ClientRecord | None,
-    start_ns: int, end_ns: int, error: Descriptor = None,
-) -> None:  # fmt: skip
-    state.records_total += 1
-    state.records.append((
-        task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
-        # A task run in place started before the scheduler heard of it.
-        min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
-        task.num_returns, task.deps + task.held,
-    ))  # fmt: skip
-    if error is not None:
-        if error[0] in (FAILED_VALUE, ACTOR_ERROR):
-            error = (error[0], error[1][:FAILURE_BYTES])  # without what the actor's cause weighs
-        place = (worker.id, worker.pid) if worker else (0, 0)
-        state.failures.append((task.id, task.template.name, *place, error))
 
 
 def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object) -> None:
@@ -185,7 +167,7 @@ def _fail_one(
     task.move(FAILED)
     state.failed += 1
     if not recorded:
-        _record(state, task, FAILED, None, 0, 0, value)
+        remember(state, task, FAILED, None, 0, 0, value)
     doomed: list[tuple[TaskRecord, Descriptor]] = []
     actor = task.actor
     if task.template.kind == ACTOR and actor is not None:

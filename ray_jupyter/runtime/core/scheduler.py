@@ -263,6 +263,7 @@ class SchedulerCore:
         client = ClientRecord(event.client, event.is_worker, event.pid)
         client.progress_ns = self._now_ns
         state.clients[event.client] = client
+        state.processes[event.client] = (event.pid, event.is_worker)
         if event.is_worker:
             state.starting = max(0, state.starting - 1)
             state.idle[event.client] = client

@@ -239,6 +239,8 @@ class ClusterState:
         # ever moving one.
         self.allocator = Allocator(4 * store_limit_bytes)
         self.clients: dict[int, ClientRecord] = {}
+        self.processes: dict[int, tuple[int, bool]] = {}
+        """Every client there has been: its pid, and whether it was a worker."""
         self.templates: dict[int, TemplateRecord] = {}
         self.tasks: dict[int, TaskRecord] = {}
         self.objects: dict[int, ObjectRecord] = {}
@@ -270,7 +272,8 @@ class ClusterState:
         self.task_wall_ns = 0
         self.task_cpu_ns = 0
         self.records: deque[tuple[object, ...]] = deque(maxlen=200_000)
-        """Ended tasks: see ``Backend.events``."""
+        """Ended tasks: the fields of ``Backend.events``, then the ids of submitter and worker,
+        kind, actor id, and (type, text) of the error."""
         self.records_total = 0
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:

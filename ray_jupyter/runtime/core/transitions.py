@@ -11,6 +11,11 @@ worker counts as RUNNING wherever states are shown.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ray_jupyter.runtime.core.state import ClusterState, TaskRecord
+
 PENDING_ARGS_AVAIL = "PENDING_ARGS_AVAIL"
 PENDING_NODE_ASSIGNMENT = "PENDING_NODE_ASSIGNMENT"
 SUBMITTED_TO_WORKER = "SUBMITTED_TO_WORKER"
@@ -32,3 +37,15 @@ TASK_TRANSITIONS: dict[str, tuple[str, ...]] = {
 
 class InvalidTransitionError(Exception):
     """The core tried a change that the table does not have. Always a bug of ours."""
+
+
+def running(state: ClusterState) -> set[int]:
+    """Return the tasks that workers are at, as far as is known."""
+    return {next(iter(w.inflight)) for w in state.clients.values() if w.inflight}
+
+
+def state_of(task: TaskRecord, tops: set[int]) -> str:
+    """Return Ray's state of a task that has not ended; ``tops`` are those of ``running``."""
+    if task.state == SUBMITTED_TO_WORKER and (task.id in tops or task.in_place):
+        return RUNNING
+    return task.state

@@ -2,7 +2,7 @@
 
 It is started with ``exec`` in its own session: a notebook kernel has threads and cannot
 be forked, and a terminal's Ctrl-C is for the driver alone. It inherits one stream and the
-segment; there is no name in the file system and no port that others could connect to.
+segment. Others of the same user reach it by its door (``transport.door``); there is no port.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def main(settings: dict[str, Any]) -> None:
             ``store_limit_bytes``, ``inline_max_bytes``, ``session_id``, ``spill_dir``,
             ``total`` (resource units by name), ``workers``, ``path`` (``sys.path``),
             ``preload`` (modules), ``connect`` ("module:function" that a worker calls with
-            its client, to make the API work inside tasks).
+            its client, to make the API work inside tasks), ``door_fd`` (inherited, may be
+            ``None``) and ``door_path``, ``facts`` (what visitors are told).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     driver = socket.socket(fileno=settings["driver_fd"])
@@ -51,6 +52,8 @@ def main(settings: dict[str, Any]) -> None:
     if not pid:
         control.close()
         driver.close()
+        if settings["door_fd"] is not None:
+            os.close(settings["door_fd"])
         die_with_parent(node_pid)
         name_process("rj-template")
         template.run(theirs, slots, settings)

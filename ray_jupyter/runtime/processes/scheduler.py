@@ -8,7 +8,6 @@ here blocks: what a client does not read waits in its ``UnixPeer``.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import select
 import shutil
@@ -17,14 +16,16 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.queries import ANSWERS
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
-from ray_jupyter.runtime.processes import template
 from ray_jupyter.runtime.processes.lifeline import watch
+from ray_jupyter.runtime.processes.template_link import Exited, Started, TemplateLink
+from ray_jupyter.runtime.processes.visitors import Visitors
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
 from ray_jupyter.runtime.protocol.wire import Decoder, encode
@@ -54,9 +55,10 @@ MESSAGES: dict[type[Any], int] = {
 class _Client:
     """A connected process: its stream, and what leaves with the next frame."""
 
-    def __init__(self, client_id: int, pid: int, sock: socket.socket) -> None:
+    def __init__(self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool) -> None:
         self.id = client_id
         self.pid = pid
+        self.is_worker = is_worker
         self.peer = UnixPeer(sock)
         self.decoder = Decoder()
         self.outgoing: list[m.Message] = []
@@ -80,9 +82,7 @@ class SchedulerProcess:
     ) -> None:  # fmt: skip
         self._settings = settings
         self._slots = slots
-        self._control = control
-        self._control_lines = b""
-        self._control_fds: list[int] = []
+        self._template = TemplateLink(control)
         self._template_pid = template_pid
         self._next_client = DRIVER_ID + 1
         self._clients: dict[int, _Client] = {}
@@ -103,9 +103,11 @@ class SchedulerProcess:
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             c.StartWorkers: self._start_workers,
             c.KillWorker: self._kill_worker,
-            c.RemoveFiles: self._remove_files,
+            c.RemoveFiles: _remove_files,
         }
-        self._join(DRIVER_ID, settings["driver_pid"], driver)
+        self._join(DRIVER_ID, settings["driver_pid"], driver, is_worker=False)
+        attach = partial(self._join, is_worker=False)
+        self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, attach)
 
     def run(self) -> None:
         """Serve until the driver is gone, then end every process of the session."""
@@ -137,13 +139,15 @@ class SchedulerProcess:
                     self._watch(client)
                 if mask & ~select.POLLOUT and not self._receive(client):
                     return False
-            elif fd == self._control.fileno():
-                if not self._receive_control():
+            elif fd == self._template.fileno():
+                if not self._receive_news():
                     return False
             elif fd == self._driver_watch:
                 return False
+            else:
+                self._visitors.serve(fd, mask)
         self._send()
-        return True
+        return not self._visitors.stop
 
     def _spin(self) -> list[tuple[int, int]]:
         """Look for a while without sleeping, if an answer is likely to come at once.
@@ -154,12 +158,7 @@ class SchedulerProcess:
         """
         if len(self._core.state.tasks) > 1 or not self._may_spin:
             return []
-        limit_ns = time.monotonic_ns() + SPIN_NS
-        while True:
-            ready = self._poll.poll(0)
-            if ready or time.monotonic_ns() > limit_ns:
-                return ready
-            os.sched_yield()
+        return _look(self._poll)
 
     def _sleep(self) -> list[tuple[int, int]]:
         """Wait until something comes, or the core's deadline passes."""
@@ -179,9 +178,11 @@ class SchedulerProcess:
         if not chunk:
             if client.id == DRIVER_ID:
                 return False
-            self._poll.unregister(client.peer.fileno())
-            del self._by_fd[client.peer.fileno()]
-            self._maybe_lost(client)
+            if client.is_worker:
+                self._deafen(client)
+                self._maybe_lost(client)
+            else:
+                self._forget(client, "the driver has ended", 0)
             return True
         for message in client.decoder.feed(chunk):
             if message[0] == m.QUERY:
@@ -203,14 +204,16 @@ class SchedulerProcess:
                 self._unsent[client.id] = client
 
     def _answer(self, client: _Client, request: int, question: str, argument: Any) -> None:
-        answer: Any = None
-        if question == "pids":
-            workers = [k.pid for k in self._clients.values() if k.id != DRIVER_ID]
-            answer = [os.getpid(), self._template_pid, *workers]
-        elif question != "ping":
-            answer = ANSWERS[question](self._core.state, argument)
-        client.outgoing.append((m.REPLY, request, answer))
+        client.outgoing.append((m.REPLY, request, self._ask(question, argument)))
         self._unsent[client.id] = client
+
+    def _ask(self, question: str, argument: Any) -> Any:
+        if question == "ping":
+            return None
+        if question == "pids":
+            workers = [k.pid for k in self._clients.values() if k.is_worker]
+            return [os.getpid(), self._template_pid, *workers]
+        return ANSWERS[question](self._core.state, argument)
 
     # Out
 
@@ -229,39 +232,38 @@ class SchedulerProcess:
 
     # Processes
 
-    def _join(self, client_id: int, pid: int, sock: socket.socket) -> None:
-        client = _Client(client_id, pid, sock)
+    def _join(self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool) -> None:
+        client = _Client(client_id, pid, sock, is_worker=is_worker)
         self._clients[client_id] = client
         self._by_fd[client.peer.fileno()] = client
         self._poll.register(client.peer.fileno(), select.POLLIN)
-        self._handle(e.ClientJoined(client_id, client_id != DRIVER_ID, pid))
+        self._handle(e.ClientJoined(client_id, is_worker, pid))
+
+    def _mint_ids(self, number: int) -> range:
+        """Return ids for new clients."""
+        ids = range(self._next_client, self._next_client + number)
+        self._next_client += number
+        return ids
 
     def _start_workers(self, command: c.StartWorkers) -> None:
-        ids = range(self._next_client, self._next_client + command.number)
-        self._next_client += command.number
-        self._control.sendall(b"".join(b"%d\n" % client for client in ids))
+        self._template.start(self._mint_ids(command.number))
 
-    def _receive_control(self) -> bool:
+    def _receive_news(self) -> bool:
         """Take the template's answers; return False when it is gone."""
-        data, fds, _, _ = socket.recv_fds(self._control, 65536, 64)
-        self._control_fds += fds
-        if not data:
-            return False
-        *lines, self._control_lines = (self._control_lines + data).split(b"\n")
-        for line in lines:
-            kind, number, detail = json.loads(line)
-            if kind == template.STARTED:
-                self._slots[number % len(self._slots)] = 0
-                self._join(number, detail, socket.socket(fileno=self._control_fds.pop(0)))
-            elif kind == template.EXITED:
-                self._exits[number] = detail
+        news = self._template.receive()
+        for item in news or ():
+            if isinstance(item, Started):
+                self._slots[item.client % len(self._slots)] = 0
+                self._join(*item, is_worker=True)
+            elif isinstance(item, Exited):
+                self._exits[item.pid] = item.reason
                 for client in list(self._clients.values()):
-                    if client.pid == number:
+                    if client.pid == item.pid and client.is_worker:
                         self._maybe_lost(client)
             else:
-                sys.stderr.write(f"ray_jupyter: cannot start a worker: {detail}\n")
+                sys.stderr.write(f"ray_jupyter: cannot start a worker: {item.reason}\n")
                 self._handle(e.WorkerRefused())
-        return True
+        return news is not None
 
     def _maybe_lost(self, client: _Client) -> None:
         """A worker ended, says its stream or the template: believe the template.
@@ -279,39 +281,57 @@ class SchedulerProcess:
                 for message in client.decoder.feed(chunk):
                     if message[0] != m.QUERY:
                         self._handle(EVENTS[message[0]](client.id, *message[1:]))
-            self._poll.unregister(client.peer.fileno())
-            del self._by_fd[client.peer.fileno()]
-        del self._clients[client.id]
-        self._unsent.pop(client.id, None)
-        client.peer.close()
         running = self._slots[client.id % len(self._slots)]
         text = f"worker process {client.pid} {reason}"
         self._stillborn = 0 if client.has_worked or running else self._stillborn + 1
         if self._stillborn > STILLBORN_LIMIT:
             raise RuntimeError(f"workers die as soon as they start; the last one: {text}")
-        self._handle(e.ClientLost(client.id, text, running))
+        self._forget(client, text, running)
+
+    def _deafen(self, client: _Client) -> None:
+        if self._by_fd.pop(client.peer.fileno(), None) is not None:
+            self._poll.unregister(client.peer.fileno())
+
+    def _forget(self, client: _Client, reason: str, running: int) -> None:
+        self._deafen(client)
+        del self._clients[client.id]
+        self._unsent.pop(client.id, None)
+        client.peer.close()
+        self._handle(e.ClientLost(client.id, reason, running))
 
     def _kill_worker(self, command: c.KillWorker) -> None:
         client = self._clients.get(command.client)
         if client is not None:
             _kill(client.pid)
 
-    def _remove_files(self, command: c.RemoveFiles) -> None:
-        for path in command.paths:
-            try:
-                os.unlink(path)
-            except FileNotFoundError:  # its writer died before it was made
-                continue
-
     def _end(self) -> None:
         for client in self._clients.values():
-            if client.id != DRIVER_ID:
+            if client.is_worker:
                 _kill(client.pid)
         _kill(self._template_pid)
         os.waitpid(self._template_pid, 0)
+        self._visitors.close()
         shutil.rmtree(self._settings["spill_dir"], ignore_errors=True)
         # Whatever user code started in this session's process group, and this process.
         os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _look(poll: select.poll) -> list[tuple[int, int]]:
+    """Poll without sleeping, for a while."""
+    limit_ns = time.monotonic_ns() + SPIN_NS
+    while True:
+        ready = poll.poll(0)
+        if ready or time.monotonic_ns() > limit_ns:
+            return ready
+        os.sched_yield()
+
+
+def _remove_files(command: c.RemoveFiles) -> None:
+    for path in command.paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:  # its writer died before it was made
+            continue
 
 
 def _kill(pid: int) -> None:

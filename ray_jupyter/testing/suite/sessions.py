@@ -106,7 +106,7 @@ class ReportTests(BackendSuite):
         assert bar["ph"] == "X"
         assert bar["dur"] >= 0
         assert {event["name"] for event in trace if event["ph"] == "M"} == {
-            "process_name", "thread_name",
+            "process_name", "thread_name", "thread_sort_index",
         }  # fmt: skip
 
 

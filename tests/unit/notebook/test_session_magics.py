@@ -55,8 +55,11 @@ def test_restart_starts_another_session(inline: Any) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--address auto", "later version.*cluster"),
-        ("--address", "later version.*cluster"),
+        ("--address auto -n 2", "-n is settled by the session that runs"),
+        ("--address auto --restart", "--restart starts a session here"),
+        ("--address ray://host:1", "another machine is not"),
+        ("--address abcd", "no session of this user whose id begins with abcd"),
+        ("--address", "expected one argument"),
         ("-n 0", "num_cpus must be a whole number of at least 1"),
         ("-n many", "-n: expected a number or the name of a variable"),
         ("--memory much", "expected a size such as 2GB"),

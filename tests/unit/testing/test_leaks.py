@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ray_jupyter.runtime.transport import door
 from ray_jupyter.testing import leaks
 
 needs_proc = pytest.mark.skipif(
@@ -175,3 +176,17 @@ def test_process_name_with_parentheses_is_parsed(
     monkeypatch.setattr(leaks, "_PROC", tmp_path)
     assert leaks._stat(7) == ["Z", "1", "7", "7"]
     assert leaks._command_line(7).startswith("zombie")
+
+
+def test_door_of_a_killed_session_is_named(
+    cleanup: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    other = door.Door.open("b" * 16)
+    cleanup.callback(other.close)
+    before = leaks.snapshot()
+    left = door.Door.open("a" * 16)
+    cleanup.callback(left.close)
+    left.socket.close()
+    assert f"door {left.path}" in leak_message(before)

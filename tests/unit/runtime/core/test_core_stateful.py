@@ -81,6 +81,7 @@ class CoreMachine(StreamRules):
         self.inbox: dict[int, list[int]] = {}
         self.blocked: dict[int, int] = {}
         self.places: dict[int, int] = {}
+        self.guests: set[int] = set()
         self._join(DRIVER, is_worker=False)
         self.handle(e.Wanted(DRIVER, []))
 
@@ -120,10 +121,31 @@ class CoreMachine(StreamRules):
         self.clients += 1
         self._join(self.clients, is_worker=True)
 
+    @precondition(lambda self: len(self.guests) < 2)
+    @rule()
+    def attach(self) -> None:
+        self.clients += 1
+        self.guests.add(self.clients)
+        self._join(self.clients, is_worker=False)
+
+    @precondition(lambda self: self.guests)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        self._leave(data.draw(st.sampled_from(sorted(self.guests))))
+
+    def _leave(self, guest: int) -> None:
+        self.guests.remove(guest)
+        del self.model.held[guest]
+        self.model.close(guest, sorted(self.core.state.streams))
+        self.handle(e.ClientLost(guest, "left", 0))
+
+    def speakers(self) -> list[int]:
+        return [DRIVER, *sorted(self.guests), *self.busy()]
+
     @rule(data=st.data(), definition=definitions)
     def submit(self, data: st.DataObject, definition: tuple[object, ...]) -> None:
-        client = data.draw(st.sampled_from([DRIVER, *self.busy()]))
-        parent = self.inbox[client][0] if client else 0
+        client = data.draw(st.sampled_from(self.speakers()))
+        parent = self.inbox[client][0] if client in self.inbox else 0
         key = (client, definition)
         if key not in self.templates:
             self.templates[key] = self.mint(client, 1)
@@ -138,7 +160,7 @@ class CoreMachine(StreamRules):
 
     @rule(data=st.data())
     def put(self, data: st.DataObject) -> None:
-        client = data.draw(st.sampled_from([DRIVER, *self.busy()]))
+        client = data.draw(st.sampled_from(self.speakers()))
         inside = [data.draw(st.sampled_from(sorted(self.model.held[client]) or [0]))]
         contained = tuple(i for i in inside if i)
         object_id = self.mint(client, 1)
@@ -270,6 +292,8 @@ class CoreMachine(StreamRules):
         for worker in list(self.inbox):
             self._lose(worker, announced=False)
         self.model.close(DRIVER, sorted(self.core.state.streams))
+        for guest in sorted(self.guests):
+            self._leave(guest)
         del self.model.held[DRIVER]
         self.handle(e.ClientLost(DRIVER, "left", 0))
         self.clients += 1

@@ -1,4 +1,4 @@
-"""The lines that ``%ray_start`` and ``%ray_status`` print, made from what a backend reports.
+"""The lines that ``%ray_start``, ``%ray_status`` and ``status`` on the command line print.
 
 Lives here: words and units. Does not: asking the backend, printing.
 """
@@ -24,10 +24,12 @@ def description(config: Config) -> str:
     )
 
 
-def report(config: Config, session_id: str, statistics: Mapping[str, Any]) -> str:
+def report(
+    config: Config, session_id: str, statistics: Mapping[str, Any], *, note: str = ""
+) -> str:
     """Return what ``%ray_status`` shows: one line per subject, numbers first."""
     rows = {
-        "runtime": description(config) + f" · session {session_id[:8]}",
+        "runtime": f"{description(config)}{note} · session {session_id[:8]}",
         "workers": _workers(statistics),
         "tasks": _tasks(statistics),
         "objects": _objects(statistics),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ray_jupyter import status
 from ray_jupyter.config import Config, make_config
-from ray_jupyter.notebook import status
 
 
 def statistics(**changes: Any) -> dict[str, Any]:

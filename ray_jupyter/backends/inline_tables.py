@@ -1,0 +1,138 @@
+"""What the inline backend has, as the rows of ``runtime.protocol.tables``.
+
+There is one process: it is driver and worker, and owns every reference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journal, kind_of
+from ray_jupyter.runtime.protocol.messages import ACTOR
+from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
+
+
+class Tables:
+    """Answers questions about the backend's tables as they are when asked.
+
+    Args:
+        store: values and references.
+        journal: calls.
+        actors: instances by id.
+        deaths: why actors that had handles are not there.
+        inline_max_bytes: larger values count as being in memory, not in messages.
+    """
+
+    def __init__(
+        self, store: InlineStore, journal: Journal, actors: Mapping[int, object],
+        deaths: Mapping[int, str], inline_max_bytes: int,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._journal = journal
+        self._actors = actors
+        self._deaths = deaths
+        self._inline_max_bytes = inline_max_bytes
+        self._pid = os.getpid()
+        self._tables: dict[str, Callable[[], Iterator[Row]]] = {
+            "tasks": self._tasks,
+            "actors": self._actor_rows,
+            "objects": self._objects,
+            "workers": self._workers,
+        }
+
+    def answer(self, question: str, argument: Any) -> Any:
+        """Return the answer to ``list``, ``summarize``, ``memory`` or ``trace``.
+
+        Raises:
+            KeyError: another question.
+        """
+        if question == "list":
+            rows = self._tables[argument["table"]]()
+            return select(rows, argument["filters"], argument["limit"])
+        if question == "summarize":
+            return SUMMARIES[argument](self._tables[argument]())
+        if question == "memory":
+            return memory(self._objects(), argument)
+        if question == "trace":
+            records = [(*record[:RECORD_FIELDS], self._pid) for record in self._journal.records()]
+            return {"records": records, "drivers": [self._pid]}
+        raise KeyError(question)
+
+    def statistics(self, store_limit_bytes: int) -> dict[str, Any]:
+        """Return the counters of ``Backend.statistics``."""
+        journal, sizes = self._journal, self._store.sizes_bytes()
+        small = sum(size for size in sizes if size <= self._inline_max_bytes)
+        return {
+            "workers": 1, "workers_busy": min(len(journal.running), 1), "workers_blocked": 0,
+            "pids": [], "tasks": {**journal.ended, "RUNNING": len(journal.running)},
+            "retries": journal.retries, "objects": len(sizes),
+            "store_used_bytes": sum(sizes) - small, "spilled_bytes": 0, "inline_bytes": small,
+            "store_limit_bytes": store_limit_bytes,
+            "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
+        }  # fmt: skip
+
+    def _tasks(self) -> Iterator[Row]:
+        for task_id, template in list(self._journal.running.items()):
+            yield {
+                "task_id": task_id, "attempt_number": 0, "name": template.name, "state": "RUNNING",
+                "actor_id": None, "type": TASK_TYPES[kind_of(template)],
+                "func_or_class_name": template.name, "parent_task_id": 0, "worker_id": 0,
+                "worker_pid": self._pid, "required_resources": dict(template.resources),
+            }  # fmt: skip
+        for record in reversed(self._journal.records()):
+            (
+                task_id, parent, name, status, pid, submit_ns, start_ns, end_ns, attempt,
+                _, _, kind, actor_id, error_type,
+            ) = record  # fmt: skip
+            yield {
+                "task_id": task_id, "attempt_number": attempt, "name": name, "state": status,
+                "actor_id": task_id if kind == ACTOR else actor_id or None,
+                "type": TASK_TYPES[kind], "func_or_class_name": name, "parent_task_id": parent,
+                "worker_id": 0, "worker_pid": pid if start_ns else None, "error_type": error_type,
+                "creation_time_ns": submit_ns, "start_time_ns": start_ns or None,
+                "end_time_ns": end_ns,
+            }  # fmt: skip
+
+    def _actor_rows(self) -> Iterator[Row]:
+        for record in reversed(self._journal.records()):
+            actor_id, class_name, kind = record[0], record[2], record[RECORD_FIELDS]
+            if kind != ACTOR:
+                continue
+            is_alive = actor_id in self._actors
+            yield {
+                "actor_id": actor_id, "class_name": class_name, "name": "",
+                "state": "ALIVE" if is_alive else "DEAD", "pid": self._pid,
+                "death_cause": None if is_alive
+                else self._deaths.get(actor_id, "no handle to it was left"),
+            }  # fmt: skip
+
+    def _objects(self) -> Iterator[Row]:
+        counts = self._store.references()
+        values = self._store.values()
+        inside: dict[int, int] = {}
+        for _, value in values:
+            for object_id in value.contained:
+                inside[object_id] = inside.get(object_id, 0) + 1
+        for object_id, value in values:
+            row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
+            own = "ACTOR_HANDLE" if object_id in self._actors else "LOCAL_REFERENCE"
+            if counts.get(object_id, 0) > inside.get(object_id, 0):
+                yield row | {"reference_type": own}
+            if object_id in inside:
+                yield row | {"reference_type": "CAPTURED_IN_OBJECT"}
+
+    def _object_row(self, object_id: int, size_bytes: int, *, is_error: bool) -> Row:
+        location = "MESSAGE" if size_bytes <= self._inline_max_bytes else "MEMORY"
+        return {
+            "object_id": object_id, "object_size": size_bytes, "attempt_number": 0,
+            "task_status": "FAILED" if is_error else "FINISHED",
+            "location": "ERROR" if is_error else location, "type": "DRIVER", "pid": self._pid,
+        }  # fmt: skip
+
+    def _workers(self) -> Iterator[Row]:
+        yield {
+            "worker_id": 0, "is_alive": True, "worker_type": "DRIVER", "pid": self._pid,
+            "activity": None, "actor_id": None, "task_ids": list(self._journal.running),
+        }  # fmt: skip

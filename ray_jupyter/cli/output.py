@@ -1,0 +1,37 @@
+"""How commands print: JSON, or columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NONE_RUNNING = "no session of this user is running here"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_columns(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows below their columns' names; numbers to the right."""
+    texts = [[name.upper() for name in columns]]
+    texts += [[_text(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
+    numeric = [
+        rows and all(isinstance(r.get(name), (int, float)) for r in rows) for name in columns
+    ]
+    for line in texts:
+        cells = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return " ".join(text.split())  # names and errors may hold line breaks

@@ -1,0 +1,47 @@
+"""What is remembered of ended tasks: see ``ClusterState.records``."""
+
+from __future__ import annotations
+
+from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClientRecord, ClusterState, TaskRecord
+from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, Descriptor
+from ray_jupyter.runtime.protocol.messages import FAILED as FAILED_VALUE
+
+_ERROR_TYPES = {
+    "WorkerCrashedError": "WORKER_DIED",
+    "TaskCancelledError": "TASK_CANCELLED",
+    "ObjectLostError": "OBJECT_LOST",
+}
+
+
+def summary_of(value: Descriptor) -> tuple[str, str]:
+    """Return (Ray's type of error, text) of a failed value.
+
+    What user code raised is pickled, and stays so: its text is not known here.
+    """
+    if value[0] == FAILED_VALUE:
+        return "TASK_EXECUTION_EXCEPTION", ""
+    if value[0] == ACTOR_ERROR:
+        return "ACTOR_DIED", value[1]
+    return _ERROR_TYPES.get(value[1], value[1]), value[2]
+
+
+def remember(
+    state: ClusterState, task: TaskRecord, status: str, worker: ClientRecord | None,
+    start_ns: int, end_ns: int, error: Descriptor = None,
+) -> None:  # fmt: skip
+    """Remember how a task ended; ``error`` is the value of its results if it failed."""
+    state.records_total += 1
+    actor = task.actor
+    state.records.append((
+        task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
+        # A task run in place started before the scheduler heard of it.
+        min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
+        task.num_returns, task.deps + task.held,
+        task.submitter, worker.id if worker else 0, task.template.definition[0],
+        actor.id if actor else 0, error and summary_of(error),
+    ))  # fmt: skip
+    if error is not None:
+        if error[0] in (FAILED_VALUE, ACTOR_ERROR):
+            error = (error[0], error[1][:FAILURE_BYTES])  # without what the actor's cause weighs
+        place = (worker.id, worker.pid) if worker else (0, 0)
+        state.failures.append((task.id, task.template.name, *place, error))

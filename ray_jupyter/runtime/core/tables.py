@@ -1,0 +1,167 @@
+"""The rows of ``protocol.tables``, made from the state when somebody asks. Nothing changes.
+
+Live things come first; ended tasks follow, the last one first, as far as they are remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ray_jupyter.runtime.core.state import (
+    ActorRecord,
+    ClientRecord,
+    ClusterState,
+    ObjectRecord,
+)
+from ray_jupyter.runtime.core.transitions import FINISHED, running, state_of
+from ray_jupyter.runtime.protocol.messages import ACTOR, SPILLED, STORED
+from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
+from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
+
+
+def tasks(state: ClusterState) -> Iterator[Row]:
+    """Yield every task that is not forgotten."""
+    tops = running(state)
+    for task in state.tasks.values():
+        worker = state.clients.get(task.worker) if task.worker else None
+        yield _task_row(
+            task.id, task.parent, task.template.name, state_of(task, tops),
+            worker.pid if worker else None, worker.id if worker else None,
+            task.template.kind, task.actor.id if task.actor else None, task.attempt, None,
+            (task.submit_ns, None, None),
+        ) | {"required_resources": amounts(task.shape)}  # fmt: skip
+    for record in reversed(state.records):
+        (
+            task_id, parent, name, status, pid, submit_ns, start_ns, end_ns, attempt,
+            _, _, _, worker_id, kind, actor_id, error,
+        ) = record  # fmt: skip
+        yield _task_row(
+            task_id, parent, name, status, pid or None, worker_id or None,
+            kind, actor_id or None, attempt, error,
+            (submit_ns, start_ns or None, end_ns or None),
+        )  # fmt: skip
+
+
+def _task_row(
+    task_id: Any, parent: Any, name: Any, status: Any, pid: Any, worker_id: Any,
+    kind: Any, actor_id: Any, attempt: Any, error: Any, times_ns: tuple[Any, Any, Any],
+) -> Row:  # fmt: skip
+    return {
+        "task_id": task_id, "attempt_number": attempt, "name": name, "state": status,
+        "actor_id": actor_id, "type": TASK_TYPES[kind], "func_or_class_name": name,
+        "parent_task_id": parent, "worker_id": worker_id, "worker_pid": pid,
+        "error_type": error[0] if error else None,
+        "error_message": (error[1] or None) if error else None,
+        "creation_time_ns": times_ns[0], "start_time_ns": times_ns[1], "end_time_ns": times_ns[2],
+    }  # fmt: skip
+
+
+def amounts(shape: tuple[tuple[str, int], ...]) -> dict[str, float]:
+    """Return resources by name."""
+    return {name: units / RESOURCE_UNITS for name, units in shape}
+
+
+def actors(state: ClusterState) -> Iterator[Row]:
+    """Yield the actors that somebody has a handle of, then those that are gone."""
+    for actor in state.actors.values():
+        yield _actor_row(state, actor)
+    for record in reversed(state.records):
+        if record[13] == ACTOR and record[0] not in state.actors:
+            error: Any = record[15]
+            yield {
+                "actor_id": record[0], "class_name": record[2], "state": "DEAD",
+                "name": "", "pid": record[4] or None,
+                "death_cause": error[1] or error[0] if error else "no handle to it was left",
+            }  # fmt: skip
+
+
+def _actor_row(state: ClusterState, actor: ActorRecord) -> Row:
+    worker = state.clients.get(actor.worker)
+    creation = state.tasks.get(actor.id)
+    if actor.cause is not None:
+        status = "DEAD"
+    elif creation is None:
+        status = "ALIVE"
+    elif creation.missing:
+        status = "DEPENDENCIES_UNREADY"
+    else:
+        status = "PENDING_CREATION"
+    lease = worker.lease if worker is not None else creation.shape if creation else None
+    return {
+        "actor_id": actor.id, "class_name": actor.name, "state": status, "name": "",
+        "pid": worker.pid if worker else None,
+        "death_cause": actor.cause[1] if actor.cause is not None else None,
+        "required_resources": amounts(lease) if lease is not None else None,
+    }  # fmt: skip
+
+
+def objects(state: ClusterState) -> Iterator[Row]:
+    """Yield one row for each object and each process, task or object that refers to it."""
+    tops = running(state)
+    for client in state.clients.values():
+        for object_id in client.held:
+            kind = "ACTOR_HANDLE" if object_id in state.actors else "LOCAL_REFERENCE"
+            yield _object_row(state.objects[object_id], kind, client, tops)
+        for object_id in client.pinned:
+            record = state.objects.get(object_id) or state.unreferenced[object_id]
+            yield _object_row(record, "PINNED_IN_MEMORY", client, tops)
+    for task in state.tasks.values():
+        submitter = state.clients.get(task.submitter)
+        for object_id in (*task.deps, *task.held):
+            yield _object_row(state.objects[object_id], "USED_BY_PENDING_TASK", submitter, tops)
+    for template in state.templates.values():
+        definer = None if template.definer is None else state.clients.get(template.definer)
+        for object_id in template.definition[3]:
+            yield _object_row(state.objects[object_id], "CAPTURED_IN_FUNCTION", definer, tops)
+    for record in state.objects.values():
+        for object_id in record.contained:
+            yield _object_row(state.objects[object_id], "CAPTURED_IN_OBJECT", None, tops)
+
+
+def _object_row(
+    record: ObjectRecord, reference_type: str, client: ClientRecord | None, tops: set[int]
+) -> Row:
+    value = record.value
+    if value is None:
+        location = None
+    elif type(value) is bytes:
+        location = "MESSAGE"
+    else:
+        location = {STORED: "MEMORY", SPILLED: "DISK"}.get(value[0], "ERROR")
+    producer = record.producer
+    if producer is not None:
+        status = state_of(producer, tops)
+    else:
+        status = "FAILED" if location == "ERROR" else FINISHED
+    return {
+        "object_id": record.id, "object_size": record.size_bytes if value is not None else -1,
+        "task_status": status, "attempt_number": producer.attempt if producer else 0,
+        "reference_type": reference_type, "location": location,
+        "type": "WORKER" if client is not None and client.is_worker else "DRIVER",
+        "pid": client.pid if client is not None else 0,
+    }  # fmt: skip
+
+
+def workers(state: ClusterState) -> Iterator[Row]:
+    """Yield the processes that are connected, drivers as well."""
+    for client in state.clients.values():
+        if client.blocked_on is not None:
+            activity = "BLOCKED"
+        else:
+            activity = "RUNNING" if client.inflight else "IDLE"
+        yield {
+            "worker_id": client.id, "is_alive": True, "pid": client.pid,
+            "worker_type": "WORKER" if client.is_worker else "DRIVER",
+            "activity": activity if client.is_worker else None,
+            "actor_id": client.actor.id if client.actor else None,
+            "task_ids": list(client.inflight),
+        }  # fmt: skip
+
+
+TABLES: dict[str, Callable[[ClusterState], Iterator[Row]]] = {
+    "tasks": tasks,
+    "actors": actors,
+    "objects": objects,
+    "workers": workers,
+}

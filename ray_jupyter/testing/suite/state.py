@@ -1,0 +1,211 @@
+"""The state API and the timeline: what any backend must tell about tasks, actors, objects."""
+
+# ruff: noqa: D102 - a test's name is its documentation
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ray_jupyter as ray
+from ray_jupyter.testing.suite.base import BackendSuite, echo, eventually, fail
+from ray_jupyter.util import state
+
+
+class _Told:
+    """An actor with a name of its own, so that no other test's is counted."""
+
+    def value(self) -> int:
+        return 1
+
+
+Told = ray.remote(_Told)
+
+
+@ray.remote
+def inspect(name: str) -> list[Any]:
+    """Return what a task sees of the tasks of this name."""
+    return [task.asdict() for task in state.list_tasks(filters=[("name", "=", name)])]
+
+
+@ray.remote
+def parent_of(name: str, count: int) -> list[Any]:
+    """Wait for children."""
+    found: list[Any] = ray.get([echo.options(name=name).remote(i) for i in range(count)])
+    return found
+
+
+class StateTests(BackendSuite):
+    """What ``ray_jupyter.util.state`` and ``timeline`` show."""
+
+    def test_a_finished_task(self) -> None:
+        ref = echo.options(name="told").remote(1)
+        ray.get(ref)
+        eventually(lambda: (state.get_task(ref) or {"state": ""})["state"] == "FINISHED")
+        task = state.get_task(ref)
+        assert task is not None
+        assert (task.task_id, task["name"], task.type) == (ref.task_id(), "told", "NORMAL_TASK")
+        assert task.error_type is None
+        assert task.creation_time_ms is not None
+        assert task.start_time_ms is not None
+        assert task.creation_time_ms <= task.start_time_ms <= (task.end_time_ms or 0)
+        assert dict(task) == task.asdict()
+
+    def test_a_failed_task(self) -> None:
+        ref = fail.options(name="told failing").remote()
+        ray.wait([ref])
+        eventually(lambda: state.list_tasks(filters=[("name", "=", "told failing")]) != [])
+        [task] = state.list_tasks(filters=[("state", "=", "failed"), ("name", "=", "TOLD failing")])
+        assert task.error_type == "TASK_EXECUTION_EXCEPTION"
+        assert task.get("start_time_ms") is None  # without detail
+        assert task.get("nothing", 5) == 5
+        with pytest.raises(KeyError, match="nothing"):
+            task["nothing"]
+
+    def test_a_running_task(self) -> None:
+        [me] = ray.get(inspect.options(name="told itself").remote("told itself"))
+        assert (me["state"], me["name"]) == ("RUNNING", "told itself")
+
+    def test_filters_and_limit(self) -> None:
+        ray.get([echo.options(name="told often").remote(i) for i in range(5)])
+        filters: Any = [("name", "=", "told often")]
+        eventually(lambda: len(state.list_tasks(filters=filters)) == 5)
+        assert len(state.list_tasks(filters=filters, limit=2)) == 2
+        assert state.list_tasks(filters=[*filters, ("state", "!=", "FINISHED")]) == []
+        assert state.list_tasks(filters=[*filters, ("job_id", "=", "another")]) == []
+        attempts = state.list_tasks(filters=[*filters, ("attempt_number", "=", "0")])
+        assert len(attempts) == 5
+
+    def test_an_actor_and_its_end(self) -> None:
+        actor = Told.remote()
+        value = actor.value.remote()
+        assert ray.get(value) == 1
+        [alive] = state.list_actors(filters=[("class_name", "=", "_Told"), ("state", "=", "ALIVE")])
+        task = state.get_task(value)
+        assert task is not None
+        assert (task.type, task.actor_id) == ("ACTOR_TASK", alive.actor_id)
+        assert state.get_actor(alive.actor_id) is not None
+        del actor, value
+
+        def is_dead() -> bool:
+            found = state.get_actor(alive.actor_id)
+            return found is not None and found.state == "DEAD" and bool(found.death_cause)
+
+        eventually(is_dead)
+
+    def test_objects_and_who_refers_to_them(self) -> None:
+        large = ray.put(np.zeros(10**6))
+        box = ray.put([large])
+        found = state.get_objects(large)
+        assert {row.reference_type for row in found} == {"LOCAL_REFERENCE", "CAPTURED_IN_OBJECT"}
+        assert {row.location for row in found} == {"MEMORY"}
+        assert found[0].object_size >= 8 * 10**6
+        [row] = state.list_objects(filters=[("object_id", "=", box.hex())])
+        assert (row.location, row.task_status) == ("MESSAGE", "FINISHED")
+        del box
+        eventually(lambda: len(state.get_objects(large)) == 1)
+
+    def test_workers_and_nodes(self) -> None:
+        kinds = Counter(worker.worker_type for worker in state.list_workers())
+        assert kinds["DRIVER"] == 1
+        first = state.list_workers()[0]
+        assert state.get_worker(first.worker_id) is not None
+        assert state.get_worker("ffff") is None
+        [node] = state.list_nodes()
+        assert (node.state, node.resources_total) == ("ALIVE", ray.cluster_resources())
+        assert state.get_node(node.node_id) == node
+        assert state.list_nodes(filters=[("state", "=", "DEAD")]) == []
+
+    def test_summaries(self) -> None:
+        kept = ray.put(1)
+        ray.get([echo.options(name="told summed").remote(i) for i in range(3)])
+
+        def counts() -> Any:
+            groups = state.summarize_tasks()["cluster"]["summary"]
+            return groups.get("told summed", {}).get("state_counts")
+
+        eventually(lambda: counts() == {"FINISHED": 3})
+        actor = Told.remote()
+        ray.get(actor.value.remote())
+        assert state.summarize_actors()["cluster"]["summary"]["_Told"]["state_counts"]["ALIVE"]
+        objects = state.summarize_objects()["cluster"]
+        assert objects["total_objects"] >= 1
+        del kept, actor
+
+    def test_bad_questions_fail_at_the_call(self) -> None:
+        for filters, text in (
+            ([("nam", "=", "x")], "did you mean 'name'"),
+            ([("name", ">", "x")], "'=' or '!='"),
+            ([("name", "x")], r"\(field, '=' or '!=', value\)"),
+            ([("attempt_number", "=", "first")], "whole number"),
+            ([("required_resources", "=", 1)], "cannot be filtered"),
+        ):
+            with pytest.raises(ValueError, match=text):
+                state.list_tasks(filters=filters)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="is_alive is True or False"):
+            state.list_workers(filters=[("is_alive", "=", "maybe")])
+        with pytest.raises(ValueError, match="limit"):
+            state.list_tasks(limit=0)
+        with pytest.raises(NotImplementedError, match=r"list_placement_groups.*not supported"):
+            state.list_placement_groups()
+
+    def test_ids_of_nothing(self) -> None:
+        assert state.get_task("no id") is None
+        assert state.get_task("f" * 32) is None
+        assert state.get_actor("f" * 32) is None
+        assert state.get_objects("f" * 32) == []
+
+    def test_a_timeline_nests_bars_and_joins_arrows(self) -> None:
+        actor = Told.remote()
+        ray.get([parent_of.remote("drawn child", 6) for _ in range(4)])
+        ray.get([echo.options(name="drawn").remote(i) for i in range(50)])
+        ray.get([actor.value.remote() for _ in range(5)])
+        eventually(lambda: len([e for e in drawn() if e["name"] == "drawn"]) == 50)
+        eventually(lambda: len([e for e in drawn() if e["name"] == "drawn child"]) == 24)
+        check_trace(drawn())
+
+
+def drawn() -> list[dict[str, Any]]:
+    """Return the timeline."""
+    return ray.timeline() or []
+
+
+def check_trace(trace: list[dict[str, Any]]) -> None:
+    """Check what viewers rely on.
+
+    Raises:
+        AssertionError: bars of a lane overlap, a lane has no name, or an arrow hangs in the air.
+    """
+    lanes: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for event in trace:
+        assert event["ph"] in "MXsf", event
+        if event["ph"] == "X":
+            assert event["dur"] >= 0, event
+            lanes[event["tid"]].append((_ns(event["ts"]), _ns(event["ts"] + event["dur"])))
+    named = {e["tid"] for e in trace if e["name"] == "thread_name"}
+    assert lanes.keys() <= named
+    for bars in lanes.values():
+        ends: list[int] = []
+        for start, end in sorted(bars, key=lambda bar: (bar[0], -bar[1])):
+            while ends and ends[-1] <= start:
+                ends.pop()
+            assert not ends or end <= ends[-1], "bars overlap"
+            ends.append(end)
+    arrows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for event in trace:
+        if event["ph"] in "sf":
+            arrows[event["id"]].append(event)
+            at = _ns(event["ts"])
+            assert any(start <= at <= end for start, end in lanes[event["tid"]]), event
+    for arrow in arrows.values():
+        begin, finish = sorted(arrow, key=lambda event: event["ph"], reverse=True)
+        assert (begin["ph"], finish["ph"], finish["bp"]) == ("s", "f", "e")
+        assert begin["ts"] <= finish["ts"]
+
+
+def _ns(time_us: float) -> int:
+    """Return the time as viewers count: microseconds are sums of rounded fractions."""
+    return round(time_us * 1000)
