@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from ray_jupyter.actors import ActorClass, ActorHandle, ActorMethod, method
+from ray_jupyter.actors import (
+    ActorClass,
+    ActorHandle,
+    ActorMethod,
+    exit_actor,
+    list_named_actors,
+    method,
+)
 
-__all__ = ["ActorClass", "ActorHandle", "ActorMethod", "method"]
+__all__ = [
+    "ActorClass",
+    "ActorHandle",
+    "ActorMethod",
+    "exit_actor",
+    "list_named_actors",
+    "method",
+]

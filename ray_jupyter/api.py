@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's dashboard
     "configure_logging", "dashboard_host", "dashboard_port", "include_dashboard",
-    "logging_format", "logging_level", "namespace",
+    "logging_format", "logging_level",
 }  # fmt: skip
 _UNSUPPORTED = {
     "enable_resource_isolation", "job_config", "labels", "logging_config", "runtime_env",
@@ -47,6 +47,7 @@ def init(
     ignore_reinit_error: bool = False,
     log_to_driver: bool | None = None,
     mode: str | None = None,
+    namespace: str | None = None,
     **others: Any,
 ) -> Session:
     """Start a session: workers, a scheduler, an object store. Again: return the running one.
@@ -60,8 +61,9 @@ def init(
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
-        others: Ray's further keywords (``include_dashboard``, ``namespace``, and those of
-            logging are accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
+        namespace: where names of actors are looked up by default; default: one of its own.
+        others: Ray's further keywords (``include_dashboard`` and those of logging are
+            accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
             ``mode="inline"``; of 2016, ``start_ray_local=True``, ``num_workers`` and
             ``driver_mode`` (see ``ray_jupyter.modes``).
 
@@ -88,6 +90,7 @@ def init(
         "object_store_memory_bytes": object_store_memory,
         "log_to_driver": log_to_driver,
         "mode": mode,
+        "namespace": namespace,
     })  # fmt: skip
     return session.start(arguments | others, ignore_reinit_error=ignore_reinit_error)
 
@@ -206,11 +209,12 @@ def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) 
 
     Args:
         ref: a result of the task. Nothing happens if the task has finished.
-        force: end the worker that runs it, instead of interrupting it.
+        force: end the worker that runs it, instead of interrupting it; not for actors.
         recursive: cancel what the task submitted as well.
 
     Raises:
         TypeError: not a reference.
+        ValueError: ``force`` for a call of an actor.
         StaleRefError: the reference is of a session that has ended.
     """
     if not _is(ref, ObjectRef):
@@ -224,7 +228,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
 
     Args:
         actor: the handle.
-        no_restart: accepted for Ray; actors are not restarted.
+        no_restart: whether it stays dead, also if it has restarts left (``max_restarts``).
 
     Raises:
         ValueError: not an actor's handle.
@@ -233,7 +237,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
     if not _is(actor, ActorHandle):
         task = "; stop a task with cancel()" if _is(actor, ObjectRef) else ""
         raise ValueError(f"kill() needs an actor's handle, got {_text(actor)}{task}")
-    session.owner_of(actor._ref).kill_actor(actor._ref.id)
+    session.owner_of(actor._ref).kill_actor(actor._ref.id, no_restart=no_restart)
 
 
 def nodes() -> list[dict[str, Any]]:

@@ -117,13 +117,15 @@ def text_of_value(value: Value) -> str:
     return text_of(error.cause if isinstance(error, RayTaskError) else error)
 
 
-def pickled_error(name: str, failure: BaseException, where: str, caller: str) -> Serialized:
+def pickled_error(
+    name: str, failure: BaseException, where: str, callers: tuple[str, ...]
+) -> Serialized:
     """Return the ``RayTaskError`` for ``failure``; a stand-in for what does not travel.
 
-    Frames of the module ``caller`` above the user's are left out.
+    Frames of the modules ``callers`` above the user's are left out.
     """
     trace = failure.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") == caller:
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") in callers:
         trace = trace.tb_next
     text = "".join(traceback.format_exception(type(failure), failure, trace))
     try:

@@ -22,6 +22,8 @@ what a backend does not have. One session serves all tests of ``BackendTests``;
 
 from __future__ import annotations
 
+from ray_jupyter.testing.suite.actor_calls import ActorCallTests
+from ray_jupyter.testing.suite.actor_lives import ActorLifeTests
 from ray_jupyter.testing.suite.actor_pools import ActorPoolTests
 from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
@@ -37,7 +39,9 @@ from ray_jupyter.testing.suite.tasks import TaskTests
 __all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUtilityTests"]
 
 
-class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
+class BackendTests(
+    TaskTests, ObjectTests, FailureTests, ActorTests, ActorCallTests, ActorLifeTests, ReportTests
+):
     """All tests that share one session."""
 
 

@@ -80,11 +80,13 @@ class Plan:
     size_bytes: int = 0
     returned: tuple[int, ...] = ()
     fails: str = ""
-    """"" or ``"error"`` or ``"retryable"``."""
+    """"" or ``"error"`` or ``"retryable"``; a call of an actor also ``"exit"``."""
     max_retries: int = 3
     shape: tuple[tuple[str, int], ...] = SHAPES[0]
     method: bool = False
     """A call of an actor. It gets no references: it could wait for its own caller."""
+    options: tuple[tuple[str, object], ...] = ()
+    """What an actor is made with: the extras of its template."""
 
 
 @dataclass
@@ -158,13 +160,19 @@ def random_plan(
         num_returns=random.choice((1, 1, 1, 1, 2, 3, 0)),
         size_bytes=random.choice((0, 0, 0, 5_000, 40_000)),
         returned=places(random) if random.random() < 0.3 else (),
-        fails=random.choice(("error", "error" if retries == -1 else "retryable"))
-        if random.random() < 0.06
-        else "",
-        max_retries=0 if method else random.choice((0, 1, 3)) if retries is None else retries,
+        fails=_ending(random, retries, method) if random.random() < 0.06 else "",
+        max_retries=random.choice((0, 0, 1) if method else (0, 1, 3))
+        if retries is None
+        else retries,
         shape=() if method else random.choice(SHAPES),
         method=method,
     )
+
+
+def _ending(random: Random, retries: int | None, method: bool) -> str:
+    """Return how a plan fails. A call that an actor repeats would come out of order."""
+    others = ("error",) if retries == -1 else ("exit",) if method else ("retryable",)
+    return random.choice(("error", *others))
 
 
 def places(random: Random) -> tuple[int, ...]:

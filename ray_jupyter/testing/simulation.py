@@ -273,15 +273,15 @@ class World(Ledger):
         state = self.core.state
         assert not self.driver.stack, f"the driver still waits for {self.driver.stack[-1].wants}"
         assert state.finished + state.failed == state.records_total
-        ended = [record[0] for record in state.records]
+        ended = [(record[0], record[8]) for record in state.records]
         assert len(set(ended)) == len(ended), "a task ended twice"
-        if not self.happened["crash"]:
+        if not (self.happened["crash"] or self.happened["exit"]):
             assert len(ended) == self.submitted, f"{self.submitted} submitted, {len(ended)} ended"
         left = {
             name: value
             for name in (
                 "tasks", "objects", "unreferenced", "grants", "allocations", "templates",
-                "actors", "children", "inline_bytes", "spilled_bytes",
+                "actors", "names", "children", "inline_bytes", "spilled_bytes",
             )
             if (value := getattr(state, name))
         }  # fmt: skip

@@ -55,10 +55,7 @@ class Objects:
             transport, self._handlers(), collect=self._collect, on_closed=self._lost,
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
-        self._requests = Requests(
-            self.channel, self._check, self._collect,
-            lambda request, answer: self.values.give_back(request, answer),
-        )  # fmt: skip
+        self._requests = Requests(self.channel, self._check, self._collect, self._unread)
         self.query = self._requests.ask
         self._mappings = Mappings(segment)
         self.values = Values(
@@ -267,6 +264,10 @@ class Objects:
     def _attend(self) -> bool:
         """Settle futures whose value came; in the attendant."""
         return self._futures.settle()
+
+    def _unread(self, request: int, answer: tuple[Any, ...]) -> None:
+        """An answer came that nobody waits for any more."""
+        self.values.give_back(request, answer)
 
     def _check(self) -> None:
         if self.channel.closed:

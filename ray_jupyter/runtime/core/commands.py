@@ -75,6 +75,14 @@ class Forget(NamedTuple):
     templates: list[int]
 
 
+class Reply(NamedTuple):
+    """The answer to a question."""
+
+    client: int
+    request: int
+    answer: object
+
+
 class StopWorker(NamedTuple):
     """Let the process end by itself."""
 
@@ -101,5 +109,5 @@ class RemoveFiles(NamedTuple):
 
 Command = (
     Dispatch | Deliver | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
-    | StopWorker | KillWorker | StartWorkers | RemoveFiles
+    | Reply | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.errors import SerializationError
+from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
 from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.protocol.specs import full_name
 from ray_jupyter.runtime.store.serialization import SCALARS, deserialize, serialize
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Executor:
         self._meet = meet
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
-        self._actor: Any = None
+        self.actor: Any = None
 
     def forget(self, template_id: int) -> None:
         """The template will not be called again."""
@@ -78,6 +80,7 @@ class Executor:
 
         Raises:
             Interrupted: some task on the stack is being cancelled.
+            ActorExit: the actor ends.
         """
         loads = deque(assignment[3])
         retry: Any = False
@@ -90,7 +93,7 @@ class Executor:
                 else:
                     value = function()
             return m.OK, self._pack(definition, value), value
-        except Interrupted:
+        except (Interrupted, ActorExit):
             raise
         except BaseException as error:  # whatever user code raises is the task's result
             status, payload = self._failure(definition, assignment[0], whose, error, retry)
@@ -98,6 +101,45 @@ class Executor:
         finally:
             for object_id, descriptor in loads:  # never loaded, because something failed before
                 self._end_use_of(object_id, descriptor)
+
+    async def run_async(
+        self, assignment: m.Assignment, definition: m.Definition, whose: str
+    ) -> tuple[int, Any, Any]:
+        """Do as ``run`` does, and await what the method returns if it can be awaited."""
+        import asyncio
+
+        loads = deque(assignment[3])
+        retry: Any = False
+        try:
+            function, retry = self._function(assignment[1], definition)
+            args, kwargs = self._load_arguments(assignment[2], loads) if assignment[2] else ((), {})
+            value = function(*args, **kwargs)
+            if isinstance(value, Awaitable):
+                value = await value
+            return m.OK, self._pack(definition, value), value
+        except asyncio.CancelledError:
+            return m.CANCELLED, b"", None
+        except ActorExit:
+            raise
+        except BaseException as error:  # as in ``run``
+            status, payload = self._failure(definition, assignment[0], whose, error, retry)
+            return status, payload, None
+        finally:
+            for object_id, descriptor in loads:
+                self._end_use_of(object_id, descriptor)
+
+    def function_name(self, template_id: int, definition: m.Definition) -> str:
+        """Return what a task calls, with its module."""
+        if definition[0] == m.METHOD:
+            return f"{full_name(type(self.actor))}.{definition[7]}"
+        known = self._functions.get(template_id)
+        return full_name(known[0]) if known is not None else definition[1]
+
+    def end_actor(self) -> None:
+        """Let the actor do what it does last: ``__ray_shutdown__``, if it has one."""
+        shutdown = getattr(self.actor, "__ray_shutdown__", None)
+        if callable(shutdown):
+            shutdown()
 
     def _end_use_of(self, object_id: int, descriptor: m.Descriptor) -> None:
         if type(descriptor) is tuple and descriptor[0] == m.STORED:
@@ -107,10 +149,15 @@ class Executor:
         self, template_id: int, definition: m.Definition
     ) -> tuple[Callable[..., Any], Any]:
         kind, payload, method = definition[0], definition[2], definition[7]
-        if kind == m.METHOD:
-            return getattr(self._actor, method), False
+        if kind == m.METHOD and not payload:
+            return method_of(self.actor, method), False
         known = self._functions.get(template_id)
         if known is None:
+            if kind == m.METHOD:
+                assert type(payload) is bytes, "only exception types are in there"
+                known = method_of(self.actor, method), deserialize(payload)[1]
+                self._functions[template_id] = known
+                return known
             for name, value in definition[8]:
                 if name == m.COMPANION:
                     self._meet(value)
@@ -122,7 +169,7 @@ class Executor:
 
     def _constructor(self, cls: type[Any]) -> Callable[..., Any]:
         def construct(*args: Any, **kwargs: Any) -> None:
-            self._actor = cls(*args, **kwargs)
+            self.actor = cls(*args, **kwargs)
 
         return construct
 

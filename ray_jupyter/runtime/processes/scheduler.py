@@ -23,7 +23,7 @@ from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.queries import ANSWERS
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
-from ray_jupyter.runtime.processes import template
+from ray_jupyter.runtime.processes import lastwords, template
 from ray_jupyter.runtime.processes.lifeline import watch
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
@@ -40,20 +40,23 @@ EVENTS: dict[int, Any] = {
     m.RETURNED: e.Returned, m.CANCEL: e.CancelRequested, m.KILL_ACTOR: e.KillActorRequested,
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
+    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
     c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
     c.SpillVictims: m.SPILL, c.Reclaim: m.RECLAIM, c.Recall: m.RECALL,
-    c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP,
+    c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP, c.Reply: m.REPLY,
 }  # fmt: skip
 
 
 class _Client:
     """A connected process: its stream, and what leaves with the next frame."""
 
-    def __init__(self, client_id: int, pid: int, sock: socket.socket) -> None:
+    def __init__(self, client_id: int, pid: int, sock: socket.socket, words: int) -> None:
         self.id = client_id
+        self.words = words
+        """Where its last words are, or -1."""
         self.pid = pid
         self.peer = UnixPeer(sock)
         self.decoder = Decoder()
@@ -103,7 +106,7 @@ class SchedulerProcess:
             c.KillWorker: self._kill_worker,
             c.RemoveFiles: self._remove_files,
         }
-        self._join(DRIVER_ID, settings["driver_pid"], driver)
+        self._join(DRIVER_ID, settings["driver_pid"], driver, -1)
 
     def run(self) -> None:
         """Serve until the driver is gone, then end every process of the session."""
@@ -227,8 +230,8 @@ class SchedulerProcess:
 
     # Processes
 
-    def _join(self, client_id: int, pid: int, sock: socket.socket) -> None:
-        client = _Client(client_id, pid, sock)
+    def _join(self, client_id: int, pid: int, sock: socket.socket, words: int) -> None:
+        client = _Client(client_id, pid, sock, words)
         self._clients[client_id] = client
         self._by_fd[client.peer.fileno()] = client
         self._poll.register(client.peer.fileno(), select.POLLIN)
@@ -250,7 +253,8 @@ class SchedulerProcess:
             kind, number, detail = json.loads(line)
             if kind == template.STARTED:
                 self._slots[number % len(self._slots)] = 0
-                self._join(number, detail, socket.socket(fileno=self._control_fds.pop(0)))
+                stream, words, *self._control_fds = self._control_fds
+                self._join(number, detail, socket.socket(fileno=stream), words)
             elif kind == template.EXITED:
                 self._exits[number] = detail
                 for client in list(self._clients.values()):
@@ -283,7 +287,7 @@ class SchedulerProcess:
         self._unsent.pop(client.id, None)
         client.peer.close()
         running = self._slots[client.id % len(self._slots)]
-        text = f"worker process {client.pid} {reason}"
+        text = f"worker process {client.pid} {reason}{lastwords.take(client.words)}"
         self._stillborn = 0 if client.has_worked or running else self._stillborn + 1
         if self._stillborn > STILLBORN_LIMIT:
             raise RuntimeError(f"workers die as soon as they start; the last one: {text}")

@@ -120,6 +120,14 @@ def keep_a_call_back(state: ClusterState) -> None:
     state.actors[5].returned.append(task)
 
 
+def lose_an_actor_for_good(state: ClusterState) -> None:
+    state.actors[5].options = {"max_restarts": 1}
+
+
+def keep_a_dead_name(state: ClusterState) -> None:
+    state.names["", "dead"] = state.actors[5]
+
+
 def miscount_bytes(state: ClusterState) -> None:
     state.inline_bytes += 1
 
@@ -144,6 +152,8 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (mark_a_victim, "allocations_make_progress"),
     (miscount_users, "templates_have_users"),
     (keep_a_call_back, "actors_are_fed"),
+    (lose_an_actor_for_good, "actors_can_come_back"),
+    (keep_a_dead_name, "names_are_of_living_actors"),
     (miscount_bytes, "bytes_are_counted"),
 ]
 

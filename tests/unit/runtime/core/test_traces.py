@@ -26,11 +26,11 @@ MIB = 1 << 20
 
 
 def task(
-    cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3
+    cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3, **extras: object
 ) -> m.Definition:
     """A template named after its kind."""
     shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-    return (kind, kind, b"", (), shape, returns, retries, "", ())
+    return (kind, kind, b"", (), shape, returns, retries, "", tuple(extras.items()))
 
 
 def spec(
