@@ -7,7 +7,6 @@ from ray_jupyter.actors import (
     ActorHandle,
     ActorMethod,
     exit_actor,
-    list_named_actors,
     method,
 )
 
@@ -16,6 +15,5 @@ __all__ = [
     "ActorHandle",
     "ActorMethod",
     "exit_actor",
-    "list_named_actors",
     "method",
 ]

@@ -209,8 +209,7 @@ class SchedulerCore:
             )  # fmt: skip
 
     def _kill_actor(self, event: e.KillActorRequested) -> None:
-        actor = self.state.actors.get(event.actor)
-        if actor is not None and actor.cause is None:
+        if (actor := self.state.actors.get(event.actor)) is not None and actor.cause is None:
             losses.kill_actor(self.state, self._out, actor, no_restart=event.no_restart)
 
     # Templates
