@@ -99,6 +99,9 @@ TARGETS = (
         "ahead of every peer without chunks",
         best_peer("burst_per_s", without=("joblib",)),
     ),
+    Target("actor_sync_p50_s", "at most 1/4 of Ray's", of("ray", "actor_sync_p50_s"), 1 / 4),
+    Target("actor_burst_per_s", "at least 15 times Ray's", of("ray", "actor_burst_per_s"), 15),
+    Target("actor_async_per_s", "at least 15 times Ray's", of("ray", "actor_async_per_s"), 15),
     Target(
         "nested_sync_busy_s", "within 2 times of an idle driver", of(OURS, "nested_sync_idle_s"), 2
     ),

@@ -17,7 +17,7 @@ import typing as _typing
 
 from ray_jupyter import actor, exceptions, services, types
 from ray_jupyter._version import __version__
-from ray_jupyter.actors import ActorClass, ActorHandle, method
+from ray_jupyter.actors import ActorClass, ActorHandle, get_actor, method
 from ray_jupyter.api import (
     available_resources,
     cancel,
@@ -34,10 +34,12 @@ from ray_jupyter.api import (
 )
 from ray_jupyter.errors import (
     ActorDiedError,
+    ActorUnavailableError,
     GetTimeoutError,
     NotInitializedError,
     ObjectLostError,
     ObjectStoreFullError,
+    PendingCallsLimitExceeded,
     RayActorError,
     RayError,
     RaySystemError,
@@ -51,6 +53,7 @@ from ray_jupyter.generators import DynamicObjectRefGenerator, ObjectRefGenerator
 from ray_jupyter.modes import PYTHON_MODE, SCRIPT_MODE, SHELL_MODE, SILENT_MODE, WORKER_MODE
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction, remote
+from ray_jupyter.runtime_context import get_runtime_context
 from ray_jupyter.services import kill_workers
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "ActorClass",
     "ActorDiedError",
     "ActorHandle",
+    "ActorUnavailableError",
     "DynamicObjectRefGenerator",
     "GetTimeoutError",
     "NotInitializedError",
@@ -69,6 +73,7 @@ __all__ = [
     "ObjectRef",
     "ObjectRefGenerator",
     "ObjectStoreFullError",
+    "PendingCallsLimitExceeded",
     "RayActorError",
     "RayError",
     "RaySystemError",
@@ -88,6 +93,8 @@ __all__ = [
     "disconnect",
     "exceptions",
     "get",
+    "get_actor",
+    "get_runtime_context",
     "init",
     "is_initialized",
     "kill",

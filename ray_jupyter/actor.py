@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from ray_jupyter.actors import ActorClass, ActorHandle, ActorMethod, method
+from ray_jupyter.actors import (
+    ActorClass,
+    ActorHandle,
+    ActorMethod,
+    exit_actor,
+    method,
+)
 
-__all__ = ["ActorClass", "ActorHandle", "ActorMethod", "method"]
+__all__ = [
+    "ActorClass",
+    "ActorHandle",
+    "ActorMethod",
+    "exit_actor",
+    "method",
+]

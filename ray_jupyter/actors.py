@@ -1,7 +1,8 @@
 """Actors: classes whose instance lives in a worker.
 
-Lives here: ``ActorClass`` (what ``@remote`` makes of a class), ``ActorHandle`` and
-``method``. Does not: where the instance lives and how calls are ordered (the backend).
+Lives here: ``ActorClass`` (what ``@remote`` makes of a class), ``ActorHandle``, names, and the
+end from inside. Does not: what handles know of methods (``methods``), where the instance lives
+and how calls are ordered (the backend).
 
 Rules
     * An actor lives as long as a handle: the handle holds a counted reference to the object
@@ -15,18 +16,37 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ray_jupyter import session
-from ray_jupyter.arity import Arity, kind_of
+from ray_jupyter.arity import Arity
+from ray_jupyter.errors import ActorExit, PendingCallsLimitExceeded
 from ray_jupyter.generators import new_results
-from ray_jupyter.options import METHOD, check_options, did_you_mean, make_template, returns
+from ray_jupyter.methods import (
+    OWN_METHODS,
+    Blueprint,
+    Method,
+    blueprint_of,
+    is_async,
+    method,
+)
+from ray_jupyter.options import (
+    check_method_options,
+    check_options,
+    concurrency_groups,
+    did_you_mean,
+    make_template,
+)
 from ray_jupyter.refs import ObjectRef
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-_OPTIONS = "__ray_method_options__"
-Methods = dict[str, tuple[Arity, dict[str, Any], str]]
-"""By name: how it is called, the options of ``method``, the kind of function."""
+    from ray_jupyter.backends.base import Backend
+    from ray_jupyter.runtime.protocol.specs import TaskTemplate
+
+__all__ = ["ActorClass", "ActorHandle", "ActorMethod", "exit_actor", "get_actor", "method"]
+
+ASYNC_CONCURRENCY = 1000
+"""How many calls an actor with ``async def`` methods runs at once by default."""
+_UNCHECKED = Method(Arity(None), "function", {})
 
 
 class ActorClass:
@@ -36,8 +56,8 @@ class ActorClass:
     __name__: str
     __qualname__: str
     _arity: Arity
+    _blueprint: Blueprint
     _generation: int
-    _methods: Methods
     _options: dict[str, Any]
     _template: TaskTemplate
 
@@ -51,6 +71,7 @@ class ActorClass:
         Raises:
             TypeError: the constructor cannot be called like this.
             SerializationError: an argument or the class cannot be pickled.
+            ValueError: another actor has the name.
         """
         if self._generation != session.generation:
             self._generation = session.generation
@@ -58,9 +79,37 @@ class ActorClass:
         if kwargs or not self._arity.low <= len(args) <= self._arity.high:
             self._arity.check(self.__name__, args, kwargs)
         backend = session.current or session.require()
+        if self._options.get("name") is not None:
+            return self._named(backend, self._options["name"], args, kwargs)
         actor_id = backend.create_actor(self._template, args, kwargs)
         ref: ObjectRef[Any] = ObjectRef(actor_id, backend.session_id, backend.drop)
-        return ActorHandle(ref, self.__name__, self._methods)
+        return ActorHandle(ref, self._blueprint)
+
+    def _named(
+        self, backend: Backend, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ActorHandle:
+        from ray_jupyter.runtime.store.serialization import serialize
+
+        namespace = self._options.get("namespace") or backend.namespace
+        may_exist = self._options.get("get_if_exists")
+        while True:
+            if may_exist and (found := _find(backend, namespace, name)) is not None:
+                return found
+            template = self._make_template({
+                "name": name, "namespace": namespace,
+                "handle": serialize(self._blueprint).to_bytes(),
+            })  # fmt: skip
+            actor_id = backend.create_actor(template, args, kwargs)
+            ref: ObjectRef[Any] = ObjectRef(actor_id, backend.session_id, backend.drop)
+            # Two may have asked for the name at once. Who got it is known when this is answered.
+            found = _find(backend, namespace, name)
+            if found is None or found._ref == ref:
+                return ActorHandle(ref, self._blueprint)
+            if not may_exist:
+                raise ValueError(
+                    f"the name {name!r} is taken in namespace {namespace!r}: get that actor with "
+                    f"get_actor({name!r}), pass get_if_exists=True, or take another name"
+                )
 
     def options(self, **options: Any) -> ActorClass:
         """Return this actor class with other options; those not given stay.
@@ -92,35 +141,63 @@ class ActorClass:
         self.__doc__ = cls.__doc__
         self._options = state["options"]
         self._generation = session.generation
-        self._template = make_template(cls, cls.__name__, self._options, num_cpus=0)
         self._arity = _arity_of_constructor(cls)
-        self._methods = _methods_of(cls)
+        self._blueprint = blueprint_of(
+            cls, self._options | {"groups": concurrency_groups(self._options)}
+        )
+        self._template = self._make_template({})
+
+    def _make_template(self, extras: Mapping[str, Any]) -> TaskTemplate:
+        template = make_template(self.__wrapped__, self.__name__, self._options, num_cpus=0)
+        template.name = self.__name__  # the option is the name of the actor
+        template.extras = {
+            **template.extras, **_extras(self._options, self._blueprint.methods), **extras
+        }  # fmt: skip
+        return template
+
+
+def _extras(options: Mapping[str, Any], methods: Mapping[str, Method]) -> dict[str, Any]:
+    """Return what the runtime has to know of an actor's options.
+
+    Raises:
+        ValueError: options that contradict each other.
+    """
+    on_loop, groups = is_async(methods), concurrency_groups(options)
+    limit = options.get("max_concurrency") or (ASYNC_CONCURRENCY if on_loop else 1)
+    concurrent = on_loop or limit > 1 or bool(groups)
+    unordered = options.get("allow_out_of_order_execution")
+    if concurrent and unordered is False:
+        raise ValueError(
+            "allow_out_of_order_execution=False: an actor with async methods, max_concurrency or "
+            "concurrency_groups runs several calls at once, in no order; leave it out"
+        )
+    extras = {
+        "max_restarts": options.get("max_restarts", 0),
+        "max_task_retries": options.get("max_task_retries", 0),
+        "max_concurrency": limit if concurrent else 0,
+        "is_async": on_loop,
+        "groups": tuple(groups.items()),
+        "unordered": concurrent or bool(unordered),
+        "detached": options.get("lifetime") == "detached",
+    }
+    if options.get("max_pending_calls", -1) > 0:
+        extras["max_pending_calls"] = options["max_pending_calls"]
+    return {name: value for name, value in extras.items() if value}
 
 
 class ActorMethod:
     """A method of a running actor; ``.remote(...)`` queues a call."""
 
-    __slots__ = ("_actor", "_arity", "_kind", "_options", "_template")
+    __slots__ = ("_actor", "_arity", "_blueprint", "_options", "_template")
 
     def __init__(
-        self, actor: ObjectRef[Any], method_name: str, name: str, arity: Arity,
-        options: dict[str, Any], kind: str,
-    ) -> None:  # fmt: skip
-        """Prepare calls; ``options`` have been checked.
-
-        Raises:
-            ValueError: ``num_returns`` does not fit the method.
-        """
+        self, actor: ObjectRef[Any], name: str, blueprint: Blueprint, options: dict[str, Any]
+    ) -> None:
         self._actor = actor
-        self._arity = arity
-        self._kind = kind
+        self._arity = blueprint.methods.get(name, _UNCHECKED).arity
+        self._blueprint = blueprint
         self._options = options
-        name = options.get("name") or name
-        num_returns, extras = returns(name, options, is_generator=kind == "generator")
-        self._template = TaskTemplate(
-            None, name=name, num_returns=num_returns, resources={}, max_retries=0,
-            method=method_name, extras=extras,
-        )  # fmt: skip
+        self._template = blueprint.template(name, options)
 
     def remote(self, /, *args: Any, **kwargs: Any) -> Any:
         """Queue a call; return its ref, a list of refs, a generator, or ``None``, as tasks do.
@@ -138,17 +215,13 @@ class ActorMethod:
         return new_results(backend, task_id, template)
 
     def options(self, **options: Any) -> ActorMethod:
-        """Return this method with other options of ``method``, or a ``name``.
+        """Return this method with other options; those not given stay.
 
         Raises:
             ValueError, TypeError, NotImplementedError: see ``check_options``.
         """
-        _check_method_options(options)
-        template = self._template
-        return ActorMethod(
-            self._actor, template.method or "", template.name, self._arity,
-            self._options | options, self._kind,
-        )  # fmt: skip
+        merged = self._options | check_method_options(options)
+        return type(self)(self._actor, self._template.method or "", self._blueprint, merged)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: methods are called with ``.remote(...)``."""
@@ -161,38 +234,55 @@ class ActorMethod:
         return f"<actor method {self._template.name} of {self._actor.hex()}>"
 
 
+class _LimitedMethod(ActorMethod):
+    """A method of an actor with ``max_pending_calls``: every call asks how many there are."""
+
+    __slots__ = ()
+
+    def remote(self, /, *args: Any, **kwargs: Any) -> Any:
+        limit = self._blueprint.max_pending_calls
+        pending = session.owner_of(self._actor).pending_calls(self._actor.id)
+        if pending >= limit:
+            raise PendingCallsLimitExceeded(
+                f"{self._template.name}: {pending} calls of this process have not ended, and "
+                f"max_pending_calls={limit}: wait for some of them first"
+            )
+        return super().remote(*args, **kwargs)
+
+
 class ActorHandle:
     """A running actor. Its methods are attributes: ``handle.method.remote(...)``."""
 
-    def __init__(self, ref: ObjectRef[Any], class_name: str, methods: Methods) -> None:
+    def __init__(self, ref: ObjectRef[Any], blueprint: Blueprint) -> None:
         self._ref = ref
-        self._class_name = class_name
-        self._methods = methods
+        self._blueprint = blueprint
 
     def __getattr__(self, name: str) -> ActorMethod:
         # Runs once per name: the method is kept in the instance afterwards. An unpickled
-        # half-made handle has no ``_methods``, and asking for it here must not recurse.
-        methods = self.__dict__.get("_methods", {})
-        if name not in methods:
+        # half-made handle has no ``_blueprint``, and asking for it here must not recurse.
+        blueprint = self.__dict__.get("_blueprint")
+        methods = blueprint.methods if blueprint is not None else {}
+        if blueprint is None or (name not in methods and name not in OWN_METHODS):
             if name.startswith("_"):  # pickle, copy and IPython probe for such names
                 raise AttributeError(name)
+            class_name = blueprint.class_name if blueprint is not None else "?"
             raise AttributeError(
-                f"actor {self._class_name} has no method {name!r}{did_you_mean(name, methods)}; "
+                f"actor {class_name} has no method {name!r}{did_you_mean(name, methods)}; "
                 f"it has: {', '.join(sorted(methods)) or 'none'}"
             )
-        arity, options, kind = methods[name]
-        if kind not in ("function", "generator"):
+        kind = methods.get(name, _UNCHECKED).kind
+        if kind == "async generator":
             raise NotImplementedError(
-                f"{self._class_name}.{name} is a {kind}, which actors do not run yet: "
-                "make it a plain method"
+                f"{blueprint.class_name}.{name} is an {kind}, which actors do not run yet: "
+                "make it a plain generator (without async), or return a list"
             )
-        full_name = f"{self._class_name}.{name}"
-        method = ActorMethod(self._ref, name, full_name, arity, options, kind)
+        kept = _LimitedMethod if blueprint.max_pending_calls > 0 else ActorMethod
+        method = kept(self._ref, name, blueprint, {})
         self.__dict__[name] = method
         return method
 
     def __dir__(self) -> list[str]:
-        return sorted(self._methods)
+        return sorted(self._blueprint.methods)
 
     def __eq__(self, other: object) -> bool:
         return self._ref == other._ref if isinstance(other, ActorHandle) else NotImplemented
@@ -201,37 +291,76 @@ class ActorHandle:
         return hash(self._ref)
 
     def __repr__(self) -> str:
-        return f"ActorHandle({self._class_name}, {self._ref.hex()})"
+        return f"ActorHandle({self._blueprint.class_name}, {self._ref.hex()})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ActorHandle, (self._ref, self._class_name, self._methods)
+        return ActorHandle, (self._ref, self._blueprint)
 
 
-def method(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Say how a method of an actor is called: ``@method(num_returns=2)``.
+def get_actor(name: str, namespace: str | None = None) -> ActorHandle:
+    """Return a handle to the actor of this name; it counts like any other.
+
+    Args:
+        name: what ``.options(name=...)`` said.
+        namespace: where to look; ``None`` is the session's own.
 
     Raises:
-        ValueError, TypeError, NotImplementedError: see ``check_options``.
+        ValueError: there is no such actor.
     """
-    _check_method_options(options)
-    if "name" in options:
-        raise ValueError("method() takes num_returns; a name is given per call, by .options(name=)")
-
-    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        setattr(function, _OPTIONS, options)
-        return function
-
-    return mark
-
-
-def _check_method_options(options: dict[str, Any]) -> None:
-    unknown = [name for name in options if name not in METHOD]
-    if unknown:
+    if not name:
+        raise ValueError(f"get_actor() needs the name of an actor, got {name!r}")
+    backend = session.connected()
+    found = _find(backend, namespace or backend.namespace, name)
+    if found is None:
+        known = [known for space, known in backend.named_actors() if space == backend.namespace]
         raise ValueError(
-            f"methods take {' and '.join(sorted(METHOD))}, not {unknown[0]!r}"
-            f"{did_you_mean(unknown[0], METHOD)}"
+            f"there is no actor named {name!r} in namespace {namespace or backend.namespace!r}"
+            f"{did_you_mean(name, known)}; give it one with .options(name={name!r}).remote(...)"
         )
-    check_options(options)
+    return found
+
+
+def _find(backend: Backend, namespace: str, name: str) -> ActorHandle | None:
+    found = backend.find_actor(namespace, name)
+    if found is None:
+        return None
+    from ray_jupyter.runtime.store.serialization import deserialize
+
+    actor_id, blueprint = found
+    ref: ObjectRef[Any] = ObjectRef(actor_id, backend.session_id, backend.drop)
+    return ActorHandle(ref, deserialize(blueprint))
+
+
+def list_named_actors(all_namespaces: bool = False) -> list[Any]:
+    """Return the names of living actors.
+
+    Args:
+        all_namespaces: not only those of the session's own namespace; each is then a dict of
+            ``name`` and ``namespace``.
+    """
+    backend = session.connected()
+    found = backend.named_actors()
+    if all_namespaces:
+        return [{"name": name, "namespace": namespace} for namespace, name in found]
+    return [name for namespace, name in found if namespace == backend.namespace]
+
+
+def exit_actor() -> NoReturn:
+    """End the actor whose method this is; it is not restarted.
+
+    Its ``__ray_shutdown__`` method, if it has one, and ``atexit`` functions run. Calls that run
+    at the same time end first; those that wait, this one and later ones fail with
+    ``ActorDiedError``.
+
+    Raises:
+        TypeError: called elsewhere than in a method of an actor.
+    """
+    if session.current is None or not session.current.context().actor_id:
+        raise TypeError(
+            "exit_actor() was called outside of an actor: it ends the actor whose method calls "
+            "it. End another one with kill(handle)"
+        )
+    raise ActorExit("exited: it called exit_actor()")
 
 
 def _arity_of_constructor(cls: type) -> Arity:
@@ -246,20 +375,3 @@ def _arity_of_constructor(cls: type) -> Arity:
 
 def _take_nothing() -> None:
     """Have the signature of a class without a constructor."""
-
-
-def _methods_of(cls: type) -> Methods:
-    """Return every method, inherited ones as well."""
-    methods: Methods = {}
-    for base in reversed(cls.__mro__[:-1]):
-        for name, member in vars(base).items():
-            plain = getattr(member, "__func__", member)
-            if (name.startswith("__") and name != "__call__") or isinstance(member, type):
-                continue
-            if callable(plain):
-                skip = 0 if isinstance(member, staticmethod) else 1
-                options = getattr(plain, _OPTIONS, {})
-                methods[name] = (Arity(plain, skip), options, kind_of(plain))
-            else:
-                methods.pop(name, None)  # a subclass hid the method behind a value
-    return methods

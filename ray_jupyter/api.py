@@ -33,7 +33,7 @@ Waitable = TypeVar(
 
 _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's dashboard
     "configure_logging", "dashboard_host", "dashboard_port", "include_dashboard",
-    "logging_format", "logging_level", "namespace",
+    "logging_format", "logging_level",
 }  # fmt: skip
 _UNSUPPORTED = {
     "enable_resource_isolation", "job_config", "labels", "logging_config", "runtime_env",
@@ -54,6 +54,7 @@ def init(
     ignore_reinit_error: bool = False,
     log_to_driver: bool | None = None,
     mode: str | None = None,
+    namespace: str | None = None,
     **others: Any,
 ) -> Session:
     """Start a session: workers, a scheduler, an object store. Again: return the running one.
@@ -68,8 +69,10 @@ def init(
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
-        others: Ray's further keywords (``include_dashboard``, ``namespace``, and those of
-            logging are accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
+        namespace: where names of actors are looked up by default; default: one of its own,
+            or that of the session at ``address``.
+        others: Ray's further keywords (``include_dashboard`` and those of logging are
+            accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
             ``mode="inline"``; of 2016, ``start_ray_local``, ``num_workers``,
             ``scheduler_address`` (as ``address``) and ``driver_mode`` (see ``ray_jupyter.modes``).
 
@@ -93,16 +96,22 @@ def init(
         "object_store_memory_bytes": object_store_memory,
         "log_to_driver": log_to_driver,
         "mode": mode,
+        "namespace": namespace,
     }) | others  # fmt: skip
     if address is None:
         return session.start(arguments, ignore_reinit_error=ignore_reinit_error)
+    return _join(address, arguments)
+
+
+def _join(address: str, arguments: dict[str, Any]) -> Session:
+    namespace = arguments.pop("namespace")
     given = [name.removesuffix("_bytes") for name, value in arguments.items() if value is not None]
     if given:
         raise ValueError(
             f"init(address={address!r}) attaches to a session that is running already, with its "
             f"own settings; leave out {', '.join(given)}"
         )
-    return session.join(address)
+    return session.join(address, namespace)
 
 
 def _address(
@@ -255,12 +264,12 @@ def cancel(
     Args:
         ray_waitable: a result of the task, or the generator of its results. Nothing happens
             if the task has finished.
-        force: end the worker that runs it, instead of interrupting it.
+        force: end the worker that runs it, instead of interrupting it; not for actors.
         recursive: cancel what the task submitted as well.
 
     Raises:
         TypeError: not a reference.
-        ValueError: ``force`` for the call of an actor.
+        ValueError: ``force`` for a call of an actor.
         StaleRefError: the reference is of a session that has ended.
     """
     ref: Any = ray_waitable
@@ -277,7 +286,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
 
     Args:
         actor: the handle.
-        no_restart: accepted for Ray; actors are not restarted.
+        no_restart: whether it stays dead, also if it has restarts left (``max_restarts``).
 
     Raises:
         ValueError: not an actor's handle.
@@ -286,7 +295,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
     if not _is(actor, ActorHandle):
         task = "; stop a task with cancel()" if _is(actor, ObjectRef) else ""
         raise ValueError(f"kill() needs an actor's handle, got {_text(actor)}{task}")
-    session.owner_of(actor._ref).kill_actor(actor._ref.id)
+    session.owner_of(actor._ref).kill_actor(actor._ref.id, no_restart=no_restart)
 
 
 def nodes() -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ class Config:
         spill_dir: where spilled objects go; ``None`` is the session's own directory.
         start_timeout_s: how long starting may take before ``init`` gives up.
         inline_max_bytes: values up to this travel inside messages, not in the store.
+        namespace: where names of actors are looked up by default.
         log_to_driver: whether what workers print appears in the driver.
     """
 
@@ -52,6 +53,7 @@ class Config:
     start_timeout_s: float = 30.0
     inline_max_bytes: int = 100_000
     log_to_driver: bool = True
+    namespace: str = ""
 
     def totals(self) -> dict[str, float]:
         """Return every resource by name, in units, as tasks may ask for it."""
@@ -79,6 +81,7 @@ def make_config(**arguments: Any) -> Config:
     settled.setdefault("num_cpus", available_cpus())
     settled.setdefault("num_gpus", 0.0)
     settled.setdefault("memory_bytes", available_memory_bytes())
+    settled.setdefault("namespace", os.urandom(16).hex())
     settled.setdefault("object_store_memory_bytes", int(settled["memory_bytes"] * STORE_FRACTION))
     return Config(**settled)
 
@@ -202,6 +205,12 @@ def _text(source: str, value: Any) -> str:
     return str(os.fspath(value))
 
 
+def _label(source: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{source} must be text, and not empty, got {value!r}")
+    return value
+
+
 def _flag(source: str, value: Any) -> bool:
     named = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
     if isinstance(value, bool):
@@ -219,6 +228,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "resources": ("", _amounts),
     "mode": ("RAY_JUPYTER_MODE", _mode),
     "spill_dir": ("RAY_JUPYTER_SPILL_DIR", _text),
+    "namespace": ("RAY_JUPYTER_NAMESPACE", _label),
     "start_timeout_s": ("RAY_JUPYTER_START_TIMEOUT", _amount),
     "inline_max_bytes": ("RAY_JUPYTER_INLINE_MAX", _whole(0)),
     "log_to_driver": ("RAY_JUPYTER_LOG_TO_DRIVER", _flag),

@@ -6,8 +6,9 @@
     ├── yours:     SerializationError (also TypeError), NotInitializedError, StaleRefError
     ├── task's:    RayTaskError (cause = the user's exception), TaskCancelledError,
     │              GetTimeoutError (also TimeoutError)
-    └── system's:  WorkerCrashedError, RayActorError → ActorDiedError, ObjectLostError,
-                   ObjectStoreFullError, RaySystemError
+    └── system's:  WorkerCrashedError, RayActorError → ActorDiedError, ActorUnavailableError,
+                   PendingCallsLimitExceeded, ObjectLostError, ObjectStoreFullError,
+                   RaySystemError
 
 The type answers whose fault it was. A message says what was expected, what came and
 what to do next.
@@ -54,6 +55,22 @@ class RayActorError(RayError):
 
 class ActorDiedError(RayActorError):
     """The actor's process has ended; the message says why."""
+
+
+class ActorUnavailableError(RayActorError):
+    """The actor's process has ended and another one is being made; the call may have run."""
+
+
+class PendingCallsLimitExceeded(RayError):  # noqa: N818 - Ray's name
+    """An actor has as many unfinished calls as ``max_pending_calls`` allows."""
+
+
+class ActorExit(SystemExit):
+    """What ``exit_actor`` raises to leave the method. ``how`` goes into the errors of others."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
 
 
 class ObjectLostError(RayError):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from ray_jupyter.errors import (
     ActorDiedError,
+    ActorUnavailableError,
     GetTimeoutError,
     LargeArgumentWarning,
     NotInitializedError,
     ObjectLostError,
     ObjectStoreFullError,
+    PendingCallsLimitExceeded,
     RayActorError,
     RayError,
     RaySystemError,
@@ -61,10 +63,6 @@ __all__ = [
 ]
 
 
-class ActorUnavailableError(RayActorError):
-    """Ray: an actor's node cannot be reached. Never raised: there is one machine."""
-
-
 class ActorUnschedulableError(RayError):
     """Ray: no node may run the actor. Never raised: what cannot run is a ``ValueError``."""
 
@@ -107,10 +105,6 @@ class OutOfMemoryError(RayError):
 
 class OwnerDiedError(ObjectLostError):
     """Ray: an object went with the worker that made it. Never raised: objects outlive it."""
-
-
-class PendingCallsLimitExceeded(RayError):  # noqa: N818 - Ray's name
-    """Ray: ``max_pending_calls`` is exceeded. Never raised: that option is refused."""
 
 
 class ReferenceCountingAssertionError(ObjectLostError, AssertionError):

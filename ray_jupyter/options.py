@@ -25,10 +25,18 @@ def check_options(options: Mapping[str, Any], *, actor: bool = False) -> dict[st
         TypeError: a value of the wrong type.
         NotImplementedError: an option that only Ray honours.
     """
-    known, neutral = (_ACTOR, _ACTOR_NEUTRAL) if actor else (_TASK, _TASK_NEUTRAL)
+    if actor:
+        return _check(options, "actors", _ACTOR, _ACTOR_NEUTRAL)
+    return _check(options, "tasks", _TASK, _TASK_NEUTRAL)
+
+
+def _check(
+    options: Mapping[str, Any], kind: str, known: Mapping[str, Callable[[str, Any], None]],
+    neutral: Mapping[str, tuple[Any, ...]],
+) -> dict[str, Any]:  # fmt: skip
     checked: dict[str, Any] = {}
     for name, value in options.items():
-        name = "num_returns" if name == "num_return_vals" and not actor else name
+        name = "num_returns" if name == "num_return_vals" and kind == "tasks" else name
         if name in known:
             known[name](name, value)
             checked[name] = value
@@ -39,12 +47,20 @@ def check_options(options: Mapping[str, Any], *, actor: bool = False) -> dict[st
                     "leave it out"
                 )
         else:
-            kind = "actors" if actor else "tasks"
             raise ValueError(
                 f"unknown option {name!r} for {kind}{did_you_mean(name, known)}; "
                 f"there are: {', '.join(sorted(known))}"
             )
     return checked
+
+
+def check_method_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an actor's method, each value checked.
+
+    Raises:
+        ValueError, TypeError, NotImplementedError: see ``check_options``.
+    """
+    return _check(options, "methods", METHOD, _METHOD_NEUTRAL)
 
 
 def make_template(
@@ -180,6 +196,53 @@ def _name(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be text, got {value!r}")
 
 
+def _label(name: str, value: Any) -> None:
+    _name(name, value)
+    if value == "":
+        raise ValueError(f"{name} must not be empty")
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def _or_none(check: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _lifetime(name: str, value: Any) -> None:
+    if value not in (None, "detached", "non_detached"):
+        raise ValueError(f"{name} must be 'detached', 'non_detached' or None, got {value!r}")
+
+
+def _groups(name: str, value: Any) -> None:
+    group: Any
+    for group, limit in concurrency_groups({name: value}).items():
+        if not isinstance(group, str) or not group:
+            raise TypeError(f"{name} must have names as keys, got {group!r}")
+        _whole(1)(f"{name}[{group!r}]", limit)
+
+
+def concurrency_groups(options: Mapping[str, Any]) -> dict[str, int]:
+    """Return the limits of an actor's concurrency groups by name.
+
+    Raises:
+        TypeError: neither a dict nor a list of dicts, as Ray takes them.
+    """
+    value = options.get("concurrency_groups") or {}
+    if isinstance(value, dict):
+        return value
+    keys = {"name", "max_concurrency"}
+    listed = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not all(isinstance(item, dict) and item.keys() == keys for item in listed):
+        raise TypeError(
+            "concurrency_groups must be a dict such as {'io': 2}, or a list such as "
+            f"[{{'name': 'io', 'max_concurrency': 2}}], got {value!r}"
+        )
+    return {item["name"]: item["max_concurrency"] for item in value}
+
+
 _COMMON: dict[str, Callable[[str, Any], None]] = {
     "memory": _amount,
     "num_cpus": _amount,
@@ -194,12 +257,27 @@ _TASK = _COMMON | {
     "num_returns": _num_returns,
     "retry_exceptions": _exceptions,
 }
-_ACTOR = _COMMON
+_ACTOR = _COMMON | {
+    "allow_out_of_order_execution": _or_none(_flag),
+    "concurrency_groups": _groups,
+    "get_if_exists": _flag,
+    "lifetime": _lifetime,
+    "max_concurrency": _or_none(_whole(1)),
+    "max_pending_calls": _whole(-1),
+    "max_restarts": _whole(-1),
+    "max_task_retries": _whole(-1),
+    "name": _label,
+    "namespace": _label,
+}
 METHOD: dict[str, Callable[[str, Any], None]] = {
     _BACKPRESSURE: _backpressure,
+    "concurrency_group": _name,
+    "max_task_retries": _or_none(_whole(-1)),
     "name": _name,
     "num_returns": _num_returns,
+    "retry_exceptions": _exceptions,
 }
+_METHOD_NEUTRAL = {"enable_task_events": (None, True, False), "tensor_transport": (None,)}
 
 # Options that only Ray honours, with the values that ask for what happens anyway.
 _COMMON_NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -216,15 +294,4 @@ _COMMON_NEUTRAL: dict[str, tuple[Any, ...]] = {
 _TASK_NEUTRAL = _COMMON_NEUTRAL | {
     "max_calls": (None, 0),
 }
-_ACTOR_NEUTRAL = _COMMON_NEUTRAL | {
-    "allow_out_of_order_execution": (None, False),
-    "concurrency_groups": (None, {}),
-    "get_if_exists": (None, False),
-    "lifetime": (None,),
-    "max_concurrency": (None, 1),
-    "max_pending_calls": (None, -1),
-    "max_restarts": (None, 0),
-    "max_task_retries": (None, 0),
-    "name": (None,),
-    "namespace": (None,),
-}
+_ACTOR_NEUTRAL = _COMMON_NEUTRAL | {"enable_tensor_transport": (None, False)}

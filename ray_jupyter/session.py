@@ -139,11 +139,12 @@ def _check_agrees(running: Config, asked: Config, names: Iterable[str]) -> None:
             )
 
 
-def join(address: str) -> Session:
+def join(address: str, namespace: str | None = None) -> Session:
     """Attach this process to a running session, or return the current one if it is that.
 
     Args:
         address: see ``backends.attaching.resolve``.
+        namespace: where names of actors are looked up; ``None`` is the session's own.
 
     Raises:
         RuntimeError: another session is current, or the found one has another Python.
@@ -152,6 +153,8 @@ def join(address: str) -> Session:
         PermissionError: it is another user's.
     """
     global _info
+    from dataclasses import replace
+
     from ray_jupyter.backends import attaching
 
     with _lock:
@@ -162,12 +165,15 @@ def join(address: str) -> Session:
             )
         if _info is not None:
             if address == "auto" or attaching.names(address, _info.session_id):
+                if namespace is not None:
+                    asked = replace(_info.config, namespace=namespace)
+                    _check_agrees(_info.config, asked, ["namespace"])
                 return _info
             raise RuntimeError(
                 f"a session is running here, and init() asks for the one at {address!r}; "
                 "call shutdown() first"
             )
-        backend, config, started_at = attaching.attach(address)
+        backend, config, started_at = attaching.attach(address, namespace)
         _info = Session(backend, config, started_at, is_attached=True)
         attach(backend)
         return _info

@@ -11,6 +11,7 @@ NAMES = (
     "idle_memory",
     "sync_calls",
     "burst",
+    "actor_calls",
     "wait_all",
     "tree_reduce",
     "short_tasks",

@@ -33,6 +33,8 @@ class Feature(Enum):
     """``pop_ready``."""
     NESTED = auto()
     """A task may submit tasks and wait for them."""
+    ACTORS = auto()
+    """``actor`` and ``call``."""
     CHUNKS = auto()
     """``map_chunked``."""
     LIMITS = auto()
@@ -88,6 +90,14 @@ class System:
     def pop_ready(self, handles: list[Handle]) -> list[Handle]:
         """Block until one task has ended; the handles without that one."""
         raise NotImplementedError(f"{self.name} does not offer pop_ready")
+
+    def actor(self, cls: type) -> Any:
+        """Make an instance in a process of its own."""
+        raise NotImplementedError(f"{self.name} does not offer actors")
+
+    def call(self, actor: Any, method: str) -> Handle:
+        """Call a method of an actor."""
+        raise NotImplementedError(f"{self.name} does not offer actors")
 
     def map_chunked(self, function: Function, items: Sequence[Any]) -> list[Any]:
         """A parallel map that sends many items in one message."""

@@ -13,7 +13,9 @@ from benchmarks.systems.base import Feature, Function, Handle, System
 class RayApi(System):
     """Whatever offers ``init, remote, get, put, wait`` as Ray 2.x does."""
 
-    offers = frozenset({Feature.TASKS, Feature.REFS, Feature.STORE, Feature.WAIT, Feature.NESTED})
+    offers = frozenset({
+        Feature.TASKS, Feature.REFS, Feature.STORE, Feature.WAIT, Feature.NESTED, Feature.ACTORS,
+    })  # fmt: skip
     init_options: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
@@ -47,6 +49,12 @@ class RayApi(System):
     def pop_ready(self, handles: list[Handle]) -> list[Handle]:
         _, rest = self.library.wait(handles, num_returns=1)
         return list(rest)
+
+    def actor(self, cls: type) -> Any:
+        return self.library.remote(cls).remote()
+
+    def call(self, actor: Any, method: str) -> Handle:
+        return getattr(actor, method).remote()
 
     @classmethod
     def inside(cls) -> AbstractContextManager[System]:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.config import Config
+from ray_jupyter.config import Config, make_config
 
 if TYPE_CHECKING:
     from ray_jupyter.backends.local import LocalBackend
@@ -119,21 +119,25 @@ def _id_of(visit: Visit) -> str:
     return str(visit.facts["session_id"])
 
 
-def attach(address: str) -> tuple[LocalBackend, Config, float]:
+def attach(address: str, namespace: str | None = None) -> tuple[LocalBackend, Config, float]:
     """Attach to a session; return its backend, what it was started with, and when.
 
     Raises:
         RuntimeError: it has another Python or another version of this package.
+        TypeError: ``namespace`` is no text.
         ConnectionError, ValueError, PermissionError: see ``resolve``.
     """
     from ray_jupyter.backends.local import LocalBackend
 
+    if namespace is not None:
+        make_config(namespace=namespace)
     with resolve(address) as visit:
         try:
-            backend = LocalBackend.attached(visit)
+            backend = LocalBackend.attached(visit, namespace)
         except ValueError as error:
             raise RuntimeError(
                 f"cannot attach to session {_id_of(visit)}, because values could not be "
                 f"exchanged: {error}; use the same environment in both processes"
             ) from None
-        return backend, Config(**visit.facts["config"]), visit.facts["started_s"]
+        config = Config(**visit.facts["config"] | {"namespace": backend.namespace})
+        return backend, config, visit.facts["started_s"]

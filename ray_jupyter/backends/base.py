@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
 T = TypeVar("T")
 
@@ -31,6 +31,8 @@ class Backend(Protocol):
     """``"local"``, ``"inline"`` or ``"ray_cluster"``."""
     session_id: str
     """Random hex; a reference of another session is refused with ``StaleRefError``."""
+    namespace: str
+    """Where names of actors are looked up by default."""
     drop: Callable[[int], object]
     """Tells that one ``ObjectRef`` of this id died. Called from ``__del__``: in any thread,
     at any moment, perhaps while a lock is held; so it only appends to a deque."""
@@ -52,8 +54,30 @@ class Backend(Protocol):
     ) -> int:
         """Queue a method call, in order per caller; return the id of its first result."""
 
-    def kill_actor(self, actor_id: int) -> None:
-        """End an actor at once; its queued and later calls fail with ``ActorDiedError``."""
+    def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
+        """End an actor at once; its queued and later calls fail with ``ActorDiedError``.
+
+        Unless ``no_restart``, it is made again if it has restarts left.
+        """
+
+    def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
+        """Return (id, handle) of the actor of this name, or ``None``.
+
+        The handle is what ``extras["handle"]`` of its template was. The id counts as one more
+        reference (as after ``hold``).
+        """
+
+    def named_actors(self) -> list[tuple[str, str]]:
+        """Return (namespace, name) of every living actor that has a name."""
+
+    def pending_calls(self, actor_id: int) -> int:
+        """Return how many calls that this process made an actor has not ended."""
+
+    def restarts(self, actor_id: int) -> int:
+        """Return how often an actor was made again."""
+
+    def context(self) -> CallContext:
+        """Return what the running code can know of the call that it belongs to."""
 
     def put(self, value: object) -> int:
         """Store a value; return its id.

@@ -10,64 +10,34 @@ Tasks of one thread run one after another, in the order submitted.
 
 from __future__ import annotations
 
-import importlib
-import os
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.backends.culprits import blame_result
-from ray_jupyter.backends.inline_calls import Call, freeze
-from ray_jupyter.backends.inline_outcomes import (
-    is_retried,
-    pickled_error,
-    results,
-    text_of,
-    text_of_payload,
-)
-from ray_jupyter.backends.inline_reports import InlineReports
-from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
-from ray_jupyter.backends.inline_streams import InlineStreams
-from ray_jupyter.backends.inline_tables import Tables
-from ray_jupyter.errors import (
-    ActorDiedError,
-    RayError,
-    SerializationError,
-)
-from ray_jupyter.runtime.protocol.messages import AFTER
-from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
+from ray_jupyter.backends.inline_actors import InlineActor, Running
+from ray_jupyter.backends.inline_runner import InlineRunner
+from ray_jupyter.backends.inline_store import Value
+from ray_jupyter.errors import ActorDiedError, RayError
+from ray_jupyter.runtime.client.running import RUNNING
+from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS, CallContext, TaskTemplate, full_name
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
     from ray_jupyter.config import Config
 
 
-class _Attempt:
-    """One run of a task's function: see ``Backend.stack``."""
-
-
-class InlineBackend(InlineReports):
+class InlineBackend(InlineRunner):
     """The ``Backend`` without processes."""
 
     name = "inline"
 
     def __init__(self, config: Config) -> None:
-        self.session_id = os.urandom(8).hex()
-        self._config = config
-        self._store = InlineStore()
-        self._journal = Journal()
+        super().__init__(config)
+        self.namespace = config.namespace
         self.drop = self._store.drop
-        self._streams = InlineStreams(self._store, self._journal)
         self.open_stream, self.close_stream = self._streams.open, self._streams.close
         self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
-        self._actors: dict[int, object] = {}
-        self._deaths: dict[int, str] = {}
-        self._here = threading.local()
-        self._tables = Tables(
-            self._store, self._journal, self._actors, self._deaths, config.inline_max_bytes
-        )
 
     # Tasks and actors
 
@@ -89,17 +59,29 @@ class InlineBackend(InlineReports):
         call = self._frozen(template, args, kwargs)
         cls = template.function
         assert cls is not None, "only methods have none"
-        made: list[object] = []
+        actor_id = self._store.mint(1)
+        actor = InlineActor(
+            actor_id, template, lambda: self._attempt(actor_id, template, construct, call, actor)
+        )
 
         def construct(*args: Any, **kwargs: Any) -> None:
-            made.append(cls(*args, **kwargs))
+            actor.instance = cls(*args, **kwargs)
 
-        actor_id = self._run(template, construct, call)
-        if made:
-            self._actors[actor_id] = made[0]
-        else:
+        if actor.key in self._actors.by_name:
+            actor.death = "its name is taken"
+            self._actors.by_id[actor_id] = actor
+            return self._store.keep(actor_id, [Value(serialize(None))])
+        if actor.restarts_left:
+            actor.kept += list(call.arguments)
+        if actor.options.get("detached"):
+            actor.kept.append(actor_id)
+        for object_id in actor.kept:
+            self._store.hold(object_id)
+        self._actors.add(actor)
+        self._run(template, construct, call, actor, actor_id)
+        if actor.instance is None and not actor.death:
             error: Any = deserialize(self._store.value(actor_id).payload)
-            self._deaths[actor_id] = f"its constructor failed\n{error}"
+            self._actors.end(actor, f"its constructor failed\n{error}", graceful=False)
         return actor_id
 
     def call_actor(
@@ -108,17 +90,69 @@ class InlineBackend(InlineReports):
         """Call a method and return the id of its result; see ``Backend.call_actor``."""
         call = self._frozen(template, args, kwargs)
         call.held = (actor_id, *call.held)
-        if actor_id in self._actors:
-            method = getattr(self._actors[actor_id], template.method or "")
-            return self._run(template, method, call, actor_id)
-        reason = self._deaths.get(actor_id, "no handle to it was left")
+        actor = self._actors.by_id.get(actor_id)
+        if actor is not None and not actor.death:
+            return self._run(template, actor.method(template.method or ""), call, actor)
+        reason = actor.death if actor is not None else "no handle to it was left"
         error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
         return self._fail(template, error, actor_id)
 
-    def kill_actor(self, actor_id: int) -> None:
-        """Forget the instance; see ``Backend.kill_actor``."""
-        if self._actors.pop(actor_id, None) is not None:
-            self._deaths[actor_id] = "it was ended by kill()"
+    def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
+        """Forget the instance, or make it again; see ``Backend.kill_actor``."""
+        actor = self._actors.by_id.get(actor_id)
+        if actor is None or actor.death:
+            return
+        if no_restart or not actor.restarts_left:
+            self._actors.end(actor, "it was killed by ray.kill", graceful=False)
+            return
+        actor.close(graceful=False)
+        actor.restarts += 1
+        try:
+            actor.make()
+        except (Exception, SystemExit) as failure:  # the constructor's: as in a worker
+            text = f"its constructor failed\n{type(failure).__name__}: {failure}"
+            self._actors.end(actor, text, graceful=False)
+
+    def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
+        """See ``Backend.find_actor``."""
+        self._release_dropped()
+        actor = self._actors.by_name.get((namespace, name))
+        if actor is None:
+            return None
+        self._store.hold(actor.id)
+        return actor.id, actor.options["handle"]
+
+    def named_actors(self) -> list[tuple[str, str]]:
+        """See ``Backend.named_actors``."""
+        self._release_dropped()
+        return list(self._actors.by_name)
+
+    def pending_calls(self, actor_id: int) -> int:
+        """Return 0: every call has ended when its reference exists."""
+        return 0
+
+    def restarts(self, actor_id: int) -> int:
+        """See ``Backend.restarts``."""
+        actor = self._actors.by_id.get(actor_id)
+        return actor.restarts if actor is not None else 0
+
+    def context(self) -> CallContext:
+        """See ``Backend.context``."""
+        running = RUNNING.get()
+        if not isinstance(running, Running):
+            return CallContext(0)
+        template, actor = running.template, running.actor
+        function = full_name(template.function)
+        if actor is not None and template.method is not None:
+            function = f"{full_name(type(actor.instance))}.{template.method}"
+        owner = template if actor is None else actor.template
+        units = {name: round(x * RESOURCE_UNITS) for name, x in owner.resources.items()}
+        context = CallContext(
+            0, running.task_id, template.name, function, tuple(sorted(units.items()))
+        )
+        if actor is None:
+            return context
+        return context._replace(actor_id=actor.id, instance=actor.instance, options=actor.options)
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """Cancel a generator that waits for its reader; every other task has finished."""
@@ -161,10 +195,6 @@ class InlineBackend(InlineReports):
 
     # What is going on
 
-    def stack(self) -> Sequence[object]:
-        """Return the attempts of this thread; see ``Backend.stack``."""
-        return tuple(getattr(self._here, "attempts", ()))
-
     def accompany(self, value: object) -> None:
         """Check that it could be sent; there is nowhere to send it."""
         serialize(value)
@@ -177,101 +207,3 @@ class InlineBackend(InlineReports):
         self._actors.clear()
         self._streams.clear()
         self._store.clear()
-
-    # Running
-
-    def _frozen(
-        self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Call:
-        self._release_dropped()
-        return freeze(template, args, kwargs, self._config.totals(), self.session_id)
-
-    def _run(
-        self, template: TaskTemplate, function: Callable[..., Any], call: Call, actor_id: int = 0
-    ) -> int:
-        """Run a call, with its retries; store what it makes and return the first id."""
-        if template.num_returns == STREAMS:
-            errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
-            return self._streams.submit(
-                template, lambda: call.run(function, self._store), next(errors, None),
-                call.arguments,
-            )  # fmt: skip
-        task_id = self._store.mint(template.num_returns)
-        submit_ns = time.monotonic_ns()
-        for source in call.references.values():
-            if self._store.value(source).is_error:
-                self._journal.record(
-                    task_id, template, "FAILED", submit_ns, 0, 0, call.arguments,
-                    text_of_payload(self._store.value(source).payload), actor_id,
-                )  # fmt: skip
-                return self._store.keep(task_id, [self._store.value(source)] * template.num_returns)
-        attempt, text = 0, ""
-        while True:
-            start_ns = time.monotonic_ns()
-            try:
-                values = self._attempt(task_id, template, function, call)
-                status = "FINISHED"
-                break
-            except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
-                self._journal.record(
-                    task_id, template, "FAILED", submit_ns, start_ns, attempt, call.arguments,
-                    "KeyboardInterrupt", actor_id,
-                )  # fmt: skip
-                raise
-            except BaseException as failure:  # SystemExit too: a task never ends its driver
-                if not is_retried(template, failure, attempt):
-                    where = f"task {task_id:x}, attempt {attempt + 1}, inline"
-                    error = Value(pickled_error(template.name, failure, where), is_error=True)
-                    values = [error] * template.num_returns
-                    status, text = "FAILED", text_of(failure)
-                    break
-            attempt += 1
-            self._journal.retries += 1
-        self._journal.record(
-            task_id, template, status, submit_ns, start_ns, attempt, call.arguments, text, actor_id
-        )
-        return self._store.keep(task_id, values)
-
-    def _attempt(
-        self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: Call
-    ) -> list[Value]:
-        marks = self._journal.enter(task_id, template, call.arguments)
-        outer = self.stack()
-        self._here.attempts = (*outer, _Attempt())
-        try:
-            result = call.run(function, self._store)
-            if AFTER in template.extras:
-                module, _, after = template.extras[AFTER].partition(":")
-                result = getattr(importlib.import_module(module), after)(result)
-        finally:
-            self._here.attempts = outer
-            self._journal.leave(marks)
-        values = []
-        for value in results(template, result):
-            try:
-                values.append(Value(serialize(value)))
-            except SerializationError as error:
-                raise blame_result(template, value, error) from error
-        return values
-
-    def _fail(self, template: TaskTemplate, error: RayError, actor_id: int) -> int:
-        """Store ``error`` as every result of a call that did not run."""
-        value = Value(serialize(error), is_error=True)
-        if template.num_returns == STREAMS:
-            return self._streams.submit(template, _never, value, ())
-        task_id = self._store.mint(template.num_returns)
-        now_ns = time.monotonic_ns()
-        self._journal.record(
-            task_id, template, "FAILED", now_ns, 0, 0, (), str(error), actor_id, "ACTOR_DIED"
-        )
-        return self._store.keep(task_id, [value] * template.num_returns)
-
-    def _release_dropped(self) -> None:
-        self._streams.close_dropped()
-        for object_id in self._store.release_dropped():
-            self._actors.pop(object_id, None)
-            self._deaths.pop(object_id, None)
-
-
-def _never() -> Any:
-    raise AssertionError("a call that failed beforehand is not run")

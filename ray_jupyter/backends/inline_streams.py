@@ -9,13 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ray_jupyter.backends.culprits import blame_result
+from ray_jupyter.backends.inline_actors import InlineActor, InlineActors, Running
 from ray_jupyter.backends.inline_outcomes import is_retried, pickled_error, text_of_payload
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
-from ray_jupyter.errors import SerializationError, TaskCancelledError
+from ray_jupyter.errors import ActorDiedError, ActorExit, SerializationError, TaskCancelledError
+from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.protocol.messages import STREAMING
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import serialize
@@ -29,8 +32,10 @@ class _Stream:
     def __init__(
         self, task_id: int, template: TaskTemplate,
         start: Callable[[], Generator[Any, Any, Any]], arguments: tuple[int, ...],
+        actor: InlineActor | None,
     ) -> None:  # fmt: skip
         self.task_id = task_id
+        self.actor = actor
         self.template = template
         self.start = start
         self.arguments = arguments
@@ -54,8 +59,9 @@ class _Stream:
 class InlineStreams:
     """All streams that are read, by task."""
 
-    def __init__(self, store: InlineStore, journal: Journal) -> None:
+    def __init__(self, store: InlineStore, journal: Journal, actors: InlineActors) -> None:
         self._store = store
+        self._actors = actors
         self._journal = journal
         self._lock = threading.RLock()
         self._streams: dict[int, _Stream] = {}
@@ -64,7 +70,7 @@ class InlineStreams:
 
     def submit(
         self, template: TaskTemplate, start: Callable[[], Generator[Any, Any, Any]],
-        error: Value | None, arguments: tuple[int, ...],
+        error: Value | None, arguments: tuple[int, ...], actor: InlineActor | None,
     ) -> int:  # fmt: skip
         """Run a task as far as it goes now; return its id.
 
@@ -73,10 +79,11 @@ class InlineStreams:
             start: calls the function with its arguments.
             error: of an argument; then the task fails without being run.
             arguments: the objects that the call takes.
+            actor: whose method it is, if it is one that can be called.
         """
         task_id = self._store.mint(1)
         self._store.reserve(task_id)
-        stream = self._streams[task_id] = _Stream(task_id, template, start, arguments)
+        stream = self._streams[task_id] = _Stream(task_id, template, start, arguments, actor)
         if error is not None:
             self._end(stream, error, start_ns=0)
         try:
@@ -125,14 +132,12 @@ class InlineStreams:
             if stream is None or stream.ended:
                 return
             error: BaseException = TaskCancelledError("the task was cancelled")
-            marks = self._journal.enter(task_id, stream.template, stream.arguments)
             try:
-                if stream.generator is not None:
-                    _interrupt(stream.generator)
+                with self._running(stream):
+                    if stream.generator is not None:
+                        _interrupt(stream.generator)
             except BaseException as failure:  # of its cleaning up: that is its result then
                 error = failure
-            finally:
-                self._journal.leave(marks)
             if isinstance(error, TaskCancelledError):
                 self._end(stream, Value(serialize(error), is_error=True))
             else:
@@ -169,6 +174,8 @@ class InlineStreams:
         except KeyboardInterrupt as failure:  # the user's, at the keyboard
             self._fail(stream, failure)
             raise
+        except ActorExit as leaving:
+            self._leave(stream, leaving.how)
         except BaseException as failure:  # SystemExit too: a task never ends its driver
             if is_retried(stream.template, failure, stream.attempt):
                 stream.attempt += 1
@@ -183,12 +190,19 @@ class InlineStreams:
             stream.place += 1
 
     def _ask(self, stream: _Stream) -> Any:
-        marks = self._journal.enter(stream.task_id, stream.template, stream.arguments)
-        try:
+        with self._running(stream):
             if stream.generator is None:
                 stream.generator = stream.start()
             return next(stream.generator)
+
+    @contextmanager
+    def _running(self, stream: _Stream) -> Iterator[None]:
+        marks = self._journal.enter(stream.task_id, stream.template, stream.arguments)
+        token = RUNNING.set(Running(stream.task_id, stream.template, stream.actor))
+        try:
+            yield
         finally:
+            RUNNING.reset(token)
             self._journal.leave(marks)
 
     def _packed(self, stream: _Stream, value: Any) -> Value:
@@ -202,6 +216,12 @@ class InlineStreams:
         error = pickled_error(stream.template.name, failure, where)
         self._end(stream, Value(error, is_error=True))
 
+    def _leave(self, stream: _Stream, how: str) -> None:
+        assert stream.actor is not None, "exit_actor() refuses to be called elsewhere"
+        self._actors.end(stream.actor, how, graceful=True)
+        error = ActorDiedError(f"{stream.template.name}: the actor is dead: {how}")
+        self._end(stream, Value(serialize(error), is_error=True))
+
     def _end(self, stream: _Stream, value: Value, start_ns: int | None = None) -> None:
         stream.ended = True
         stream.generator = None
@@ -210,6 +230,7 @@ class InlineStreams:
             stream.task_id, stream.template, "FAILED" if value.is_error else "FINISHED",
             stream.submit_ns, stream.submit_ns if start_ns is None else start_ns, stream.attempt,
             stream.arguments, text_of_payload(value.payload) if value.is_error else "",
+            stream.actor.id if stream.actor is not None else 0,
         )  # fmt: skip
 
 

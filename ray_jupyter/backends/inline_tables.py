@@ -6,9 +6,10 @@ There is one process: it is driver and worker, and owns every reference.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ray_jupyter.backends.inline_actors import InlineActors
 from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journal, kind_of
 from ray_jupyter.runtime.protocol.messages import ACTOR
 from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
@@ -20,19 +21,16 @@ class Tables:
     Args:
         store: values and references.
         journal: calls.
-        actors: instances by id.
-        deaths: why actors that had handles are not there.
+        actors: those that somebody has a handle of, alive or dead.
         inline_max_bytes: larger values count as being in memory, not in messages.
     """
 
     def __init__(
-        self, store: InlineStore, journal: Journal, actors: Mapping[int, object],
-        deaths: Mapping[int, str], inline_max_bytes: int,
-    ) -> None:  # fmt: skip
+        self, store: InlineStore, journal: Journal, actors: InlineActors, inline_max_bytes: int
+    ) -> None:
         self._store = store
         self._journal = journal
         self._actors = actors
-        self._deaths = deaths
         self._inline_max_bytes = inline_max_bytes
         self._pid = os.getpid()
         self._tables: dict[str, Callable[[], Iterator[Row]]] = {
@@ -100,12 +98,13 @@ class Tables:
             actor_id, class_name, kind = record[0], record[2], record[RECORD_FIELDS]
             if kind != ACTOR:
                 continue
-            is_alive = actor_id in self._actors
+            actor = self._actors.by_id.get(actor_id)
+            death = actor.death if actor is not None else "no handle to it was left"
+            key = actor.key if actor is not None else None
             yield {
-                "actor_id": actor_id, "class_name": class_name, "name": "",
-                "state": "ALIVE" if is_alive else "DEAD", "pid": self._pid,
-                "death_cause": None if is_alive
-                else self._deaths.get(actor_id, "no handle to it was left"),
+                "actor_id": actor_id, "class_name": class_name, "name": key[1] if key else "",
+                "state": "DEAD" if death else "ALIVE", "pid": self._pid,
+                "death_cause": death or None,
             }  # fmt: skip
 
     def _objects(self) -> Iterator[Row]:
@@ -117,7 +116,7 @@ class Tables:
                 inside[object_id] = inside.get(object_id, 0) + 1
         for object_id, value in values:
             row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
-            own = "ACTOR_HANDLE" if object_id in self._actors else "LOCAL_REFERENCE"
+            own = "ACTOR_HANDLE" if object_id in self._actors.by_id else "LOCAL_REFERENCE"
             if counts.get(object_id, 0) > inside.get(object_id, 0):
                 yield row | {"reference_type": own}
             if object_id in inside:

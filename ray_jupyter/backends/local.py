@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.visit import Visit
-    from ray_jupyter.runtime.protocol.specs import TaskTemplate
+    from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
     from ray_jupyter.runtime.transport.door import Door
 
 ADDRESS_FACTOR = 4
@@ -46,7 +46,9 @@ class LocalBackend:
     submit: Callable[[TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
     create_actor: Callable[[TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
     call_actor: Callable[[int, TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
-    kill_actor: Callable[[int], None]
+    kill_actor: Callable[..., None]
+    find_actor: Callable[[str, str], tuple[int, bytes] | None]
+    context: Callable[[], CallContext]
     put: Callable[[object], int]
     get: Callable[[Sequence[int], float | None], list[Any]]
     wait: Callable[[Sequence[int], int, float | None], tuple[list[int], list[int]]]
@@ -95,14 +97,19 @@ class LocalBackend:
         return backend
 
     @classmethod
-    def attached(cls, visit: Visit) -> LocalBackend:
+    def attached(cls, visit: Visit, namespace: str | None) -> LocalBackend:
         """Return the backend of a second driver, which leaves the session when it ends.
+
+        Args:
+            visit: to the session.
+            namespace: where names of actors are looked up; ``None`` is the session's own.
 
         Raises:
             ValueError: the session refuses: another Python, another version.
             OSError: the session has ended.
         """
         settings, segment_fd, stream = visit.attach()
+        settings["namespace"] = namespace or settings["namespace"]
         segment_bytes = settings.pop("segment_bytes")
         backend = cls.of_worker(
             Client(UnixTransport(stream), segment.Segment(segment_fd, segment_bytes), **settings)
@@ -113,9 +120,11 @@ class LocalBackend:
     def _use(self, client: Client) -> None:
         self._client = client
         self.session_id = client.session_id
+        self.namespace = client.namespace
         for method in (
-            "submit", "create_actor", "call_actor", "kill_actor", "put", "get", "wait",
-            "future", "hold", "drop", "query", "stack", "accompany", "renew_workers",
+            "submit", "create_actor", "call_actor", "kill_actor", "find_actor", "put", "get",
+            "wait", "future", "hold", "drop", "context", "query", "stack", "accompany",
+            "renew_workers",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
         streams = client.streams
@@ -140,7 +149,25 @@ class LocalBackend:
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend``."""
+        if force and self._client.query("is_actor_call", object_id):
+            raise ValueError(
+                "cancel(force=True) would end the actor with the call: cancel without force, or "
+                "end the actor with kill()"
+            )
         self._client.cancel(object_id, force=force, recursive=recursive)
+
+    def named_actors(self) -> list[tuple[str, str]]:
+        """See ``Backend``."""
+        found: list[tuple[str, str]] = self._client.query("named_actors")
+        return found
+
+    def pending_calls(self, actor_id: int) -> int:
+        """See ``Backend``."""
+        return int(self._client.query("pending_calls", (actor_id, self._client.client_id)))
+
+    def restarts(self, actor_id: int) -> int:
+        """See ``Backend``."""
+        return int(self._client.query("restarts", actor_id))
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """See ``Backend``."""
@@ -200,7 +227,8 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
         "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
-        "connect": "ray_jupyter.session:attach_worker", "facts": _facts(config),
+        "connect": "ray_jupyter.session:attach_worker", "namespace": config.namespace,
+        "facts": _facts(config),
         "door_fd": opened.socket.fileno() if opened else None,
         "door_path": str(opened.path) if opened else "",
     }  # fmt: skip
@@ -223,7 +251,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
     client = Client(
         UnixTransport(ours), segment.Segment(segment_fd, segment_bytes), client_id=DRIVER_ID,
         session_id=session_id, total=total, spill_dir=spill_dir,
-        inline_max_bytes=config.inline_max_bytes,
+        inline_max_bytes=config.inline_max_bytes, namespace=config.namespace,
     )  # fmt: skip
     return client, process, opened
 

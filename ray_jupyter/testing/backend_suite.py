@@ -22,13 +22,15 @@ what a backend does not have. One session serves all tests of ``BackendTests``;
 
 from __future__ import annotations
 
+from ray_jupyter.testing.suite.actor_calls import ActorCallTests
+from ray_jupyter.testing.suite.actor_lives import ActorLifeTests
 from ray_jupyter.testing.suite.actor_pools import ActorPoolTests
 from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
 from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
 from ray_jupyter.testing.suite.failures import FailureTests
-from ray_jupyter.testing.suite.generators import GeneratorTests
+from ray_jupyter.testing.suite.generators import ActorStreamTests, GeneratorTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
 from ray_jupyter.testing.suite.queues import QueueTests
@@ -40,7 +42,8 @@ __all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUt
 
 
 class BackendTests(
-    TaskTests, ObjectTests, FailureTests, ActorTests, GeneratorTests, ReportTests, StateTests
+    TaskTests, ObjectTests, FailureTests, ActorTests, ActorCallTests, ActorLifeTests,
+    GeneratorTests, ActorStreamTests, ReportTests, StateTests,
 ):  # fmt: skip
     """All tests that share one session."""
 

@@ -16,7 +16,7 @@ def definition_of(
     """Return the template of a plan's calls; ``closure`` are references in its function."""
     returns = 1 if kind == ACTOR else plan.num_returns
     shape = (("slot", 10_000),) if kind == ACTOR else plan.shape
-    extras = () if plan.yields is None else ((STREAMING, plan.limit),)
+    extras = plan.options if plan.yields is None else ((STREAMING, plan.limit),)
     return (kind, name, b"", closure, shape, returns, plan.max_retries, "", extras)
 
 
@@ -29,6 +29,7 @@ class Ledger:
         self.definitions: dict[int, Definition] = {}
         self.shapes: dict[int, object] = {}
         self.actors: set[int] = set()
+        self.detached: list[int] = []
         self.submitted = 0
         self._calls: dict[tuple[int, int], int] = {}
 
@@ -49,8 +50,8 @@ class Ledger:
             process.streams[task] = ReadStream(plan.limit)
         return task
 
-    def note_call(self, actor: int, caller: int, count: int) -> None:
-        """A method runs: the calls of one caller must come in order."""
-        before = self._calls.get((actor, caller), 0)
+    def note_call(self, worker: int, caller: int, count: int) -> None:
+        """A method runs in an actor's process: the calls of one caller must come in order."""
+        before = self._calls.get((worker, caller), 0)
         assert count > before, f"call {count} of {caller} came after {before}"
-        self._calls[actor, caller] = count
+        self._calls[worker, caller] = count

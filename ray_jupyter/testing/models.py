@@ -207,6 +207,78 @@ class CoreModel:
         return found
 
 
+@dataclass
+class ActorModel:
+    """One actor and the calls of one caller: where each is, and what came of it."""
+
+    restarts_left: int
+    life: str = "made"
+    """``"made"`` (its constructor is to run), ``"lives"`` or ``"dead"``."""
+    sent: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    retries_left: dict[int, int] = field(default_factory=dict)
+    ended: dict[int, str] = field(default_factory=dict)
+
+    def call(self, task: int, retries: int) -> None:
+        """Somebody calls it."""
+        self.retries_left[task] = retries
+        if self.life == "dead":
+            self.ended[task] = "died"
+        else:
+            self._queue([task])
+
+    def construct(self) -> None:
+        """Its constructor returns."""
+        self.life = "lives"
+        self._queue([])
+
+    def end_first(self, outcome: str) -> None:
+        """The call it runs ends; a retryable one may go in again, after those sent meanwhile."""
+        task = self.sent.pop(0)
+        if outcome == "again" and self.retries_left[task]:
+            self.retries_left[task] -= 1
+            self._queue([task])
+        else:
+            self.ended[task] = outcome
+
+    def lose(self, *, started: bool) -> None:
+        """Its process dies; ``started``: while it ran the first of its calls."""
+        if self.life == "dead" or not self.restarts_left:
+            self.die()
+            return
+        self.restarts_left -= 1
+        self.life = "made"
+        lost, self.sent = self.sent, []
+        if started and lost:
+            if self.retries_left[lost[0]]:
+                self.retries_left[lost[0]] -= 1
+            else:
+                self.ended[lost.pop(0)] = "unavailable"
+        self.waiting = lost + self.waiting
+
+    def doom(self) -> None:
+        """It shall not live again; what it runs may still end, what waits does not begin."""
+        self.life = "dead"
+
+    def leave(self) -> None:
+        """It exits: what waits fails at once."""
+        self.doom()
+        self.ended |= dict.fromkeys(self.waiting, "died")
+        self.waiting = []
+
+    def die(self) -> None:
+        """It is gone for good, and everything fails."""
+        self.life = "dead"
+        self.ended |= dict.fromkeys([*self.sent, *self.waiting], "died")
+        self.sent, self.waiting = [], []
+
+    def _queue(self, tasks: list[int]) -> None:
+        self.waiting += tasks
+        if self.life == "lives":
+            self.sent += self.waiting
+            self.waiting = []
+
+
 class StoreModel:
     """Objects in memory: who holds them, who looks at them, what must still be there."""
 

@@ -264,6 +264,11 @@ class FakeProcess(StreamReader):
             self.post(e.SpilledOut(self.id, command.request, files))
         elif isinstance(command, c.Reclaim):
             self.reclaim()
+        elif isinstance(command, c.Reply):
+            if command.answer is not None:  # the scheduler counts it: say so if it is the first
+                actor: int = command.answer[1]  # type: ignore[index]
+                self.hold(actor)
+                self.drop(actor)
         else:
             raise AssertionError(f"client {self.id} cannot understand {command}")
 

@@ -91,7 +91,7 @@ class Plan:
     size_bytes: int = 0
     returned: tuple[int, ...] = ()
     fails: str = ""
-    """"" or ``"error"`` or ``"retryable"``."""
+    """"" or ``"error"`` or ``"retryable"``; a call of an actor also ``"exit"``."""
     max_retries: int = 3
     shape: tuple[tuple[str, int], ...] = SHAPES[0]
     method: bool = False
@@ -100,6 +100,8 @@ class Plan:
     """How many items it yields, the numbers from ``number`` on, before it fails or ends."""
     limit: int = 0
     """Most items that wait untaken; 0 is no limit."""
+    options: tuple[tuple[str, object], ...] = ()
+    """What an actor is made with: the extras of its template."""
 
 
 @dataclass
@@ -193,13 +195,19 @@ def random_plan(
         num_returns=random.choice((1, 1, 1, 1, 2, 3, 0)),
         size_bytes=random.choice((0, 0, 0, 5_000, 40_000)),
         returned=places(random) if random.random() < 0.3 else (),
-        fails=random.choice(("error", "error" if retries == -1 else "retryable"))
-        if random.random() < 0.06
-        else "",
-        max_retries=0 if method else random.choice((0, 1, 3)) if retries is None else retries,
+        fails=_ending(random, retries, method) if random.random() < 0.06 else "",
+        max_retries=random.choice((0, 0, 1) if method else (0, 1, 3))
+        if retries is None
+        else retries,
         shape=() if method else random.choice(SHAPES),
         method=method,
     )
+
+
+def _ending(random: Random, retries: int | None, method: bool) -> str:
+    """Return how a plan fails. A call that an actor repeats would come out of order."""
+    others = ("error",) if retries == -1 else ("exit",) if method else ("retryable",)
+    return random.choice(("error", *others))
 
 
 def places(random: Random) -> tuple[int, ...]:
@@ -212,13 +220,17 @@ def random_read(random: Random, *, retries: int | None = None) -> Read:
     method = random.random() < 0.2
     limit = random.choice((0, 0, 1, 2))
     count = random.randrange(6)
+    if retries is None:
+        max_retries = 0 if method else random.choice((0, 1, 3))
+    else:
+        max_retries = retries
     plan = Plan(
         number=random.randrange(1000),
         size_bytes=random.choice((0, 0, 5_000, 40_000)),
         fails=random.choice(("error", "error" if retries == -1 else "retryable"))
         if random.random() < 0.1
         else "",
-        max_retries=0 if method else random.choice((0, 1, 3)) if retries is None else retries,
+        max_retries=max_retries,
         shape=() if method else random.choice(SHAPES),
         method=method,
         yields=count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ray_jupyter.runtime.core import events as e
@@ -30,7 +31,8 @@ Known = list[tuple[int, Outcome]]
 
 CAUSES = {
     "WorkerCrashedError": ("crash",),
-    "ActorDiedError": ("actor crash", "kill", "cancel", "crash"),
+    "ActorDiedError": ("actor crash", "kill", "cancel", "crash", "exit", "name"),
+    "ActorUnavailableError": ("actor crash", "kill"),
     "TaskCancelledError": ("cancel",),
     "ObjectStoreFullError": ("denied",),
 }
@@ -50,7 +52,7 @@ def scenario(world: World) -> Work:
             _burst(world, refs)
         elif kind < 0.65:
             yield from _stream(world, refs)
-        elif kind < 0.75 and world.kind != "crashes":
+        elif kind < 0.75:
             _actor(world, refs)
         elif kind < 0.85:
             number = random.randrange(1000)
@@ -71,6 +73,8 @@ def scenario(world: World) -> Work:
             yield ("pause",)
     for object_id, outcome in refs:
         yield from _compare(world, object_id, outcome)
+    for actor in world.detached:
+        driver.post(e.KillActorRequested(0, actor, True))
     for object_id, _ in refs:
         driver.drop(object_id)
     driver.undefine()
@@ -143,10 +147,16 @@ def _actor(world: World, refs: Known) -> None:
     """Create an actor, or call one."""
     random = world.random
     actors = [ref for ref in refs if ref[1].actor]
-    plan = random_plan(random, random.choice((0, 1)), method=bool(actors))
-    if not actors:
+    retries = -1 if world.kind == "crashes" else None
+    plan = random_plan(random, random.choice((0, 1)), retries=retries, method=bool(actors))
+    if not actors or random.random() < 0.1:
+        plan = replace(
+            plan, method=False, fails="" if actors else plan.fails, options=_options(world)
+        )
         actor = world.submit(world.driver, plan, ACTOR, (), (), (), 0)
         world.actors.add(actor)
+        if "detached" in dict(plan.options):
+            world.detached.append(actor)
         refs.append((actor, Outcome(actor=True, failed=evaluate(plan, [], [])[0].failed)))
         return
     for _ in range(random.choice((1, 3))):
@@ -160,13 +170,31 @@ def _actor(world: World, refs: Known) -> None:
         refs += zip(range(task, task + plan.num_returns), results, strict=False)
 
 
+def _options(world: World) -> tuple[tuple[str, object], ...]:
+    """Return the options of a new actor."""
+    random = world.random
+    options: dict[str, object] = {}
+    restarts = -1 if world.kind == "crashes" else random.choice((0, 0, 1, 2, -1))
+    if restarts:
+        options["max_restarts"] = restarts
+    if random.random() < 0.3:
+        options["max_concurrency"] = 2
+    if random.random() < 0.3 and not world.exact:
+        world.happened["name"] += 1
+        options |= {"name": random.choice("ab"), "namespace": "", "handle": b""}
+        options |= {"detached": True} if random.random() < 0.5 else {}
+    return tuple(options.items())
+
+
 def _disturb(world: World, refs: Known) -> None:
     """Cancel a task, or kill an actor."""
     random = world.random
     object_id, outcome = random.choice(refs)
     world.happened["cancel"] += 1
     if outcome.actor and random.random() < 0.7:
-        world.driver.post(e.KillActorRequested(0, object_id))
+        world.driver.post(e.KillActorRequested(0, object_id, random.random() < 0.5))
+    elif random.random() < 0.2:
+        world.driver.post(e.ActorSought(0, world.driver.mint(), "", random.choice("ab")))
     else:
         force, recursive = random.random() < 0.3, random.random() < 0.5
         world.driver.post(e.CancelRequested(0, object_id, force, recursive))
@@ -199,7 +227,7 @@ def _explain(world: World, failure: TaskFailedError, *, failed: bool) -> None:
         return
     causes = CAUSES.get(failure.root, ())
     assert any(world.happened[cause] for cause in causes), f"{failure.root} without a cause"
-    if world.exact:
+    if world.exact and not world.happened["exit"]:
         assert failure.root == "ObjectStoreFullError" or failed, f"{failure.root} is not allowed"
 
 

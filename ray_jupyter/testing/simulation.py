@@ -273,9 +273,9 @@ class World(Ledger):
         state = self.core.state
         assert not self.driver.stack, f"the driver still waits for {self.driver.stack[-1].wants}"
         assert state.finished + state.failed == state.records_total
-        ended = [record[0] for record in state.records]
+        ended = [(record[0], record[8]) for record in state.records]
         assert len(set(ended)) == len(ended), "a task ended twice"
-        if not self.happened["crash"]:
+        if not (self.happened["crash"] or self.happened["exit"]):
             assert len(ended) == self.submitted, f"{self.submitted} submitted, {len(ended)} ended"
         for process in self.processes.values():
             for task, stream in process.streams.items():
@@ -284,7 +284,7 @@ class World(Ledger):
             name: value
             for name in (
                 "tasks", "objects", "unreferenced", "grants", "allocations", "templates",
-                "actors", "children", "streams", "inline_bytes", "spilled_bytes",
+                "actors", "names", "children", "streams", "inline_bytes", "spilled_bytes",
             )
             if (value := getattr(state, name))
         }  # fmt: skip

@@ -26,13 +26,15 @@ class TaskRunner(StreamWriter, FakeProcess):
     """A process that can run plans. ``actor`` is the actor it has become, or 0."""
 
     actor = 0
+    unordered = False
+    """Whether it is an actor that runs several calls at once."""
 
     def _run(self, assignment: Assignment, definition: Definition) -> Work:
         task, _, args, deps, _ = assignment
         number, held, caller, count = loads(args)
         plan = self.world.plans[number]
-        if definition[0] == METHOD:
-            self.world.note_call(self.actor, caller, count)
+        if definition[0] == METHOD and not self.unordered:
+            self.world.note_call(self.id, caller, count)
         frame = self.stack[-1]
         try:
             yield ("pause",)
@@ -41,6 +43,9 @@ class TaskRunner(StreamWriter, FakeProcess):
         except CancelledError:
             self._end(frame, CANCELLED, b"")
         except TaskFailedError as failure:
+            if plan.fails == "exit" and failure.root == "user" and not self._in_constructor(frame):
+                self._leave(frame)
+                return
             status = RETRYABLE_ERROR if plan.fails == "retryable" else ERROR
             self._end(frame, status, dumps(failure.root))
         else:
@@ -157,6 +162,16 @@ class TaskRunner(StreamWriter, FakeProcess):
         self.give_up(frame.dep_ids)
         for object_id in [i for i in self.values if i not in self.refs]:
             self.forget_value(object_id)
+
+    def _in_constructor(self, frame: Frame) -> bool:
+        return frame.task == self.actor
+
+    def _leave(self, frame: Frame) -> None:
+        """The actor exits of its own will: its call never ends."""
+        self.world.happened["exit"] += 1
+        self.post(e.ActorExited(self.id, "exited"))
+        self.flush()
+        self.world.exit(self)
 
     def _finish(self, task: int, status: int, outputs: Any) -> None:
         now = self.world.now_ns

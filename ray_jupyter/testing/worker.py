@@ -170,6 +170,7 @@ class FakeWorker(TaskRunner):
         if kind == ACTOR:
             assert not self.actor, f"worker {self.id} is actor {self.actor} already"
             self.actor = assignment[0]
+            self.unordered = "max_concurrency" in dict(definition[8])
         elif kind == METHOD:
             assert self.actor == assignment[4] != 0, f"{assignment} came to actor {self.actor}"
         work = self._run(assignment, definition)

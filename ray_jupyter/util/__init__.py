@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from ray_jupyter.actors import list_named_actors
 from ray_jupyter.util.actor_pool import ActorPool
 from ray_jupyter.util.check_serialize import inspect_serializability
 from ray_jupyter.util.completion import as_completed, map_unordered
@@ -22,6 +23,7 @@ __all__ = [
     "executor",
     "inspect_serializability",
     "joblib",
+    "list_named_actors",
     "map_unordered",
     "multiprocessing",
     "queue",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -22,9 +21,13 @@ pytestmark = pytest.mark.usefixtures("session")
 def interrupted(call: Callable[[], object], moment: Callable[[], object]) -> None:
     """Press Ctrl-C once ``moment()`` is true; ``call`` must end with it."""
 
+    main = threading.main_thread().ident
+    assert main is not None
+
     def press() -> None:
         eventually(moment)
-        os.kill(os.getpid(), signal.SIGINT)
+        # Not to the process: another thread could get it, and the main thread would wait on.
+        signal.pthread_kill(main, signal.SIGINT)
 
     presser = threading.Thread(target=press)
     presser.start()

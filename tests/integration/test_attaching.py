@@ -105,6 +105,18 @@ def test_a_guest_does_all_that_a_driver_does(own: str, driver: Callable[..., Dri
     assert drivers() == [os.getpid(), guest.pid]
 
 
+def test_names_of_actors_are_the_session_s(own: str, driver: Callable[..., Driver]) -> None:
+    box = ray.remote(type("Box", (), {"get": lambda self: 5})).options(name="box").remote()
+    guest = driver(GUEST, "auto")
+    guest.hear()
+    assert asked(guest, "print(ray.get(ray.get_actor('box').get.remote()))") == "5"
+    guest.tell("ray.shutdown(); info = ray.init(address='auto', namespace='mine')")
+    assert "no actor named 'box' in namespace 'mine'" in asked(guest, "ray.get_actor('box')")
+    [row] = state.list_actors(filters=[("name", "=", "box")])
+    assert row.state == "ALIVE"
+    del box
+
+
 def test_references_travel_between_drivers(own: str, driver: Callable[..., Driver]) -> None:
     ref = ray.put(np.arange(10**6))
     guest = driver(GUEST, own[:4])

@@ -9,6 +9,7 @@ import pytest
 
 from ray_jupyter.runtime.core import (
     actors,
+    losses,
     memory,
     placement,
     recovery,
@@ -24,18 +25,18 @@ Patch = pytest.MonkeyPatch
 
 
 def forget_the_tasks_of_a_lost_worker(patch: Patch) -> None:
-    lose = recovery.lose_worker
+    lose = losses.lose_worker
 
     def without_tasks(state: Any, out: Any, worker: Any, reason: str, running: int) -> None:
         worker.inflight = {}
         lose(state, out, worker, reason, running)
 
-    patch.setattr(recovery, "lose_worker", without_tasks)
+    patch.setattr(losses, "lose_worker", without_tasks)
 
 
 def charge_nobody_for_a_crash(patch: Patch) -> None:
-    patch.setattr(recovery, "_last_started", lambda tasks, running: len(tasks))
-    patch.setattr(recovery, "_may_retry", lambda task: False)
+    patch.setattr(losses, "_last_started", lambda tasks, running: len(tasks))
+    patch.setattr(losses, "may_retry", lambda task: False)
 
 
 def give_back_resources_twice(patch: Patch) -> None:
@@ -51,6 +52,26 @@ def give_back_resources_twice(patch: Patch) -> None:
 def free_memory_that_is_looked_at(patch: Patch) -> None:
     patch.setattr(references, "pin", lambda state, client, record: None)
     patch.setattr(placement, "pin", lambda state, client, record: None)
+
+
+def charge_no_restart(patch: Patch) -> None:
+    lose = losses._lose_actor
+
+    def for_nothing(state: Any, out: Any, actor: Any, reason: str, *, created: bool) -> str:
+        text = lose(state, out, actor, reason, created=created)
+        actor.restarts = max(0, actor.restarts - 1)
+        return text
+
+    patch.setattr(losses, "_lose_actor", for_nothing)
+
+
+def repeat_calls_in_the_wrong_order(patch: Patch) -> None:
+    take_back = actors.take_back
+    patch.setattr(actors, "take_back", lambda actor, task, front=False: take_back(actor, task))
+
+
+def keep_the_name_of_a_dead_actor(patch: Patch) -> None:
+    patch.setattr(actors, "give_up_restart", lambda state, out, actor: ())
 
 
 def keep_what_a_task_held(patch: Patch) -> None:
@@ -115,6 +136,9 @@ def run_seeds() -> None:
     [
         forget_the_tasks_of_a_lost_worker,
         charge_nobody_for_a_crash,
+        charge_no_restart,
+        repeat_calls_in_the_wrong_order,
+        keep_the_name_of_a_dead_actor,
         give_back_resources_twice,
         free_memory_that_is_looked_at,
         keep_what_a_task_held,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +30,9 @@ class Plain:
     def stream(self) -> Iterator[int]:
         yield 1
 
+    async def stream_later(self) -> AsyncIterator[int]:
+        yield 1
+
 
 def test_an_actor_class_looks_like_the_class() -> None:
     actor_class = ray.remote(Plain)
@@ -43,10 +46,17 @@ def test_an_actor_class_looks_like_the_class() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"max_concurrency": 2}, NotImplementedError, "max_concurrency=2"),
-        ({"max_restarts": -1}, NotImplementedError, "max_restarts"),
-        ({"lifetime": "detached"}, NotImplementedError, "lifetime"),
-        ({"name": "one"}, NotImplementedError, "name='one'"),
+        ({"max_concurrency": 0}, ValueError, "max_concurrency must be at least 1"),
+        ({"max_restarts": -2}, ValueError, "max_restarts"),
+        ({"max_restarts": None}, TypeError, "max_restarts"),
+        ({"lifetime": "for ever"}, ValueError, "'detached'"),
+        ({"name": ""}, ValueError, "name must not be empty"),
+        ({"namespace": 3}, TypeError, "namespace must be text"),
+        ({"get_if_exists": 1}, TypeError, "get_if_exists must be True or False"),
+        ({"concurrency_groups": {"io": 0}}, ValueError, r"concurrency_groups\['io'\]"),
+        ({"concurrency_groups": [{"name": "io"}]}, TypeError, "must be a dict such as"),
+        ({"allow_out_of_order_execution": False}, ValueError, "in no order"),
+        ({"enable_tensor_transport": True}, NotImplementedError, "enable_tensor_transport"),
         ({"num_returns": 2}, ValueError, "unknown option 'num_returns' for actors"),
         ({"num_cpu": 2}, ValueError, "did you mean 'num_cpus'"),
     ],
@@ -59,19 +69,19 @@ def test_options_that_actors_do_not_take(options: dict[str, Any], error: type, t
 
 
 def test_neutral_values_of_such_options_are_accepted() -> None:
-    neutral = {"max_concurrency": 1, "max_restarts": 0, "lifetime": None, "name": None}
+    neutral = {"max_concurrency": None, "max_restarts": 0, "lifetime": None, "name": None}
     assert ray.get(ray.remote(Plain).options(**neutral).remote().get.remote(3)) == 3
 
 
 def test_methods_that_do_not_run_say_so() -> None:
     plain = ray.remote(Plain).remote()
-    with pytest.raises(NotImplementedError, match=r"Plain\.later is a coroutine"):
-        plain.later.remote()
+    with pytest.raises(NotImplementedError, match=r"Plain\.stream_later is an async generator"):
+        plain.stream_later.remote()
 
 
 def test_only_methods_are_attributes() -> None:
     plain = ray.remote(Plain).remote()
-    assert dir(plain) == ["get", "later", "stream"]
+    assert dir(plain) == ["get", "later", "stream", "stream_later"]
     with pytest.raises(AttributeError, match="it has: get, later, stream"):
         _ = plain.limit
     for probe in ("__array__", "_repr_html_", "_ipython_display_"):
@@ -93,6 +103,8 @@ def test_a_method_is_made_once_and_without_a_cycle() -> None:
         ({"num_return": 1}, ValueError),
         ({"name": "a"}, ValueError),
         ({"_generator_backpressure_num_objects": 0}, ValueError),
+        ({"max_task_retries": -2}, ValueError),
+        ({"retry_exceptions": [1]}, TypeError),
     ],
 )
 def test_method_options(options: dict[str, Any], error: type) -> None:

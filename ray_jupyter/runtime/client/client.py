@@ -12,8 +12,9 @@ from typing import Any
 from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
 from ray_jupyter.runtime.client.functions import Functions, Registration
 from ray_jupyter.runtime.client.objects import Objects
+from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.protocol import messages as m
-from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
+from ray_jupyter.runtime.protocol.specs import STREAMS, CallContext, TaskTemplate
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.store.serialization import Serialized, serialize
 from ray_jupyter.runtime.transport.base import Transport
@@ -24,14 +25,15 @@ class Client(Objects):
 
     def __init__(
         self, transport: Transport, segment: Segment, *, client_id: int, session_id: str,
-        total: dict[str, int], spill_dir: str, inline_max_bytes: int,
+        total: dict[str, int], spill_dir: str, inline_max_bytes: int, namespace: str = "",
     ) -> None:  # fmt: skip
         super().__init__(
             transport, segment, client_id=client_id, session_id=session_id,
             spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
         )  # fmt: skip
+        self.namespace = namespace
         self.parent_task = 0
-        """The task this process runs now; parent of what it submits."""
+        """The task this process runs now; parent of what it submits, unless ``RUNNING`` says."""
         self._functions = Functions(
             self, self._define, self._put_serialized, self.drop, total, inline_max_bytes
         )
@@ -70,6 +72,8 @@ class Client(Objects):
         else:
             (payload, deps, held), stored = NO_ARGUMENTS, None
         channel, task_id, count = self.channel, 0, registration.num_returns
+        running = RUNNING.get()
+        parent = self.parent_task if running is None else running.task_id
         try:
             with channel.lock:
                 task_id = self._next_id
@@ -77,7 +81,7 @@ class Client(Objects):
                 for object_id in range(task_id, task_id + count):
                     self._counts.begin(object_id)
                 channel.post_spec(
-                    (task_id, registration.id, payload, deps, also_held + held, self.parent_task)
+                    (task_id, registration.id, payload, deps, also_held + held, parent)
                 )
                 alone = channel.is_alone()
                 if alone:
@@ -139,9 +143,26 @@ class Client(Objects):
             )
         self._tell((m.CANCEL, object_id, force, recursive))
 
-    def kill_actor(self, actor_id: int) -> None:
+    def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
         """See ``Backend.kill_actor``."""
-        self._tell((m.KILL_ACTOR, actor_id))
+        self._tell((m.KILL_ACTOR, actor_id, no_restart))
+
+    def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
+        """See ``Backend.find_actor``."""
+        with self._requests.open() as request:
+            with self.channel.lock:
+                self.channel.post((m.FIND_ACTOR, request, namespace, name))
+            self._requests.wait(request)
+            with self.channel.shield:
+                answer = self._requests.take(request)[0]
+                if answer is None:
+                    return None
+                self.hold(answer[1])
+        return answer[1], answer[2]
+
+    def context(self) -> CallContext:
+        """See ``Backend.context``; a worker knows more."""
+        return CallContext(self.client_id)
 
     def _tell(self, message: m.Message) -> None:
         with self.channel.lock:
@@ -203,6 +224,14 @@ class Client(Objects):
 
     def _undefined(self, templates: list[int]) -> None:
         """These templates of ours will not be called again; a worker forgets them."""
+
+    def _unread(self, request: int, answer: tuple[Any, ...]) -> None:
+        if type(answer[0]) is tuple and answer[0][0] == m.FOUND:  # held for us since it was found
+            with self.channel.lock:
+                if answer[0][1] not in self._counts:
+                    self.channel.post((m.RELEASE, [answer[0][1]]))
+        else:
+            super()._unread(request, answer)
 
     def _attend(self) -> bool:
         self._arguments.forget_unused()

@@ -80,7 +80,8 @@ class Functions:
             ValueError: the resources are more than the machine has.
         """
         resources = self._demand(template)
-        pickled = Serialized(b"", [], ()) if kind == METHOD else pickle_function(template)
+        bare = kind == METHOD and not template.retry_exceptions
+        pickled = Serialized(b"", [], ()) if bare else pickle_function(template)
         digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
         extras = tuple(sorted(template.extras.items()))
         companions = (self.companion,) if self.companion else ()

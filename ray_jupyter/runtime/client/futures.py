@@ -42,7 +42,10 @@ class Futures:
         """Give futures their values; return whether there were any. Runs users' callbacks."""
         settled = False
         while self._arrived:
-            object_id = self._arrived.popleft()
+            try:
+                object_id = self._arrived.popleft()
+            except IndexError:  # another thread settles, too
+                break
             for future in self._open.pop(object_id, ()):
                 settled = True
                 try:

@@ -57,9 +57,7 @@ class Objects:
             transport, self._handlers(), collect=self._collect, on_closed=self._lost,
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
-        self._requests = Requests(
-            self.channel, self._check, self._collect, lambda *lost: self.values.give_back(*lost),
-        )  # fmt: skip
+        self._requests = Requests(self.channel, self._check, self._collect, self._unread)
         self.query = self._requests.ask
         self.streams = Streams(self.channel, self._counts, self.signals, self.await_objects)
         self._mappings = Mappings(segment)
@@ -260,16 +258,18 @@ class Objects:
                     self._mappings.forget(object_id)
             self.channel.post((m.RELEASE, released))
             posted = True
-        if self._mappings.has_ended:
-            unpinned = self._mappings.collect()
-            if unpinned:
-                self.channel.post((m.UNPIN, unpinned))
-                posted = True
+        if self._mappings.has_ended and (unpinned := self._mappings.collect()):
+            self.channel.post((m.UNPIN, unpinned))
+            posted = True
         return posted
 
     def _attend(self) -> bool:
         """Settle futures whose value came; in the attendant."""
         return self._futures.settle()
+
+    def _unread(self, request: int, answer: tuple[Any, ...]) -> None:
+        """An answer came that nobody waits for any more."""
+        self.values.give_back(request, answer)
 
     def _check(self) -> None:
         if self.channel.closed:

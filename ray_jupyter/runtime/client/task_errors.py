@@ -10,6 +10,7 @@ import io
 import linecache
 import os
 import pickle
+import re
 import sys
 import traceback
 from typing import Any
@@ -23,6 +24,7 @@ _CAUSED = (
     "\nDuring handling of the above exception, another exception occurred:\n\n",
 )
 _TEXT_MAX = 2_000
+_NAMED_LINE = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in .*')
 Block = tuple[str, list[tuple[Any, ...]], str]
 
 
@@ -84,6 +86,17 @@ def load_task_error(data: bytes) -> errors.RayTaskError:
         cause = _stand_in(blocks)
     text = "".join(_render(*block) for block in blocks)
     return errors.RayTaskError(function_name, text, cause, task).as_instanceof_cause()
+
+
+def with_source(text: str) -> str:
+    """Return the text of a fault with the source below each line it names, where it is known."""
+    lines = []
+    for line in text.splitlines():
+        lines.append(line)
+        named = _NAMED_LINE.fullmatch(line)
+        source = _source_line(named["file"], int(named["line"])) if named else ""
+        lines += [f"    {source}"] if source else []
+    return "\n".join(lines)
 
 
 def _stand_in(blocks: list[Block]) -> BaseException:

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray_jupyter import errors
-from ray_jupyter.runtime.client.task_errors import load_task_error
+from ray_jupyter.runtime.client.task_errors import load_task_error, with_source
 from ray_jupyter.runtime.protocol.messages import (
     ABANDON,
     ALLOCATE,
@@ -260,8 +260,8 @@ def error_of(descriptor: Descriptor) -> BaseException:
         return load_task_error(descriptor[1])
     if kind == SYSTEM_ERROR:
         cls = getattr(errors, descriptor[1])
-        return cls(descriptor[2])  # type: ignore[no-any-return]
-    error = errors.ActorDiedError(descriptor[1])
+        return cls(with_source(descriptor[2]))  # type: ignore[no-any-return]
+    error = errors.ActorDiedError(with_source(descriptor[1]))
     if descriptor[2] is not None:
         cause = load_task_error(descriptor[2])
         error = errors.ActorDiedError(f"{descriptor[1]}\n{cause}")

@@ -92,6 +92,14 @@ class Forget(NamedTuple):
     templates: list[int]
 
 
+class Reply(NamedTuple):
+    """The answer to a question."""
+
+    client: int
+    request: int
+    answer: object
+
+
 class StopWorker(NamedTuple):
     """Let the process end by itself."""
 
@@ -118,5 +126,5 @@ class RemoveFiles(NamedTuple):
 
 Command = (
     Dispatch | Deliver | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
-    | StopWorker | KillWorker | StartWorkers | RemoveFiles
+    | Reply | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

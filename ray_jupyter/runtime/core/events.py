@@ -150,10 +150,27 @@ class CancelRequested(NamedTuple):
 
 
 class KillActorRequested(NamedTuple):
-    """Somebody wants the actor's process to end now."""
+    """Somebody wants the actor's process to end now; it may start again unless ``no_restart``."""
 
     client: int
     actor: int
+    no_restart: bool = True
+
+
+class ActorExited(NamedTuple):
+    """An actor ends of its own will; ``how`` completes the sentence that begins with it."""
+
+    client: int
+    how: str
+
+
+class ActorSought(NamedTuple):
+    """The process wants a reference to the actor of this name."""
+
+    client: int
+    request: int
+    namespace: str
+    name: str
 
 
 class RenewalRequested(NamedTuple):
@@ -217,5 +234,6 @@ class Tick(NamedTuple):
 Event = (
     ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
-    | RenewalRequested | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
+    | ActorExited | ActorSought | RenewalRequested
+    | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
 )  # fmt: skip

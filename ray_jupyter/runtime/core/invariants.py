@@ -54,6 +54,10 @@ def holders_are_counted(state: ClusterState) -> Violations:
         counted.update(task.held)
     for template in state.templates.values():
         counted.update(template.definition[3])
+    for actor in state.actors.values():
+        counted.update([actor.id] * actor.detached)
+        if actor.creation is not None:
+            counted.update((*actor.creation.deps, *actor.creation.held))
     for record in state.objects.values():
         counted.update(record.contained)
     for object_id in counted.keys() - state.objects.keys():
@@ -128,7 +132,7 @@ def tasks_are_in_one_place(state: ClusterState) -> Violations:
     calls = Counter(
         task
         for actor in state.actors.values()
-        for queue in [actor.returned, *actor.queues.values()]
+        for queue in [actor.returned, *actor.queues.values(), actor.waiting.values()]
         for task in queue
     )
     for task in state.tasks.values():
@@ -271,6 +275,8 @@ def allocations_make_progress(state: ClusterState) -> Violations:
 def templates_have_users(state: ClusterState) -> Violations:
     """``users`` is the definer, while it may name the template, and the live tasks."""
     users = Counter(task.template.id for task in state.tasks.values())
+    kept = [actor.creation for actor in state.actors.values() if actor.creation is not None]
+    users.update(task.template.id for task in kept)
     for template in state.templates.values():
         expected = users[template.id] + (template.definer is not None)
         if template.users != expected or not expected:
@@ -291,9 +297,13 @@ def actors_are_fed(state: ClusterState) -> Violations:
         if worker is not None and worker.actor is not actor:
             yield f"actor {actor.id} believes to live in client {worker.id}"
         queues = [actor.returned, *actor.queues.values()]
-        if actor.cause is not None and any(queues) and worker is None:
+        if any(task.state is not PENDING_ARGS_AVAIL for task in actor.waiting.values()):
+            yield f"actor {actor.id} has calls that wait for nothing"
+        if actor.cause is not None and (any(queues) or actor.waiting) and worker is None:
             yield f"actor {actor.id} is dead and calls wait"
-        if worker is None or actor.id in worker.inflight or worker.blocked_on is not None:
+        if worker is None or worker.stopping or actor.id in worker.inflight:
+            continue
+        if worker.blocked_on is not None and not actor.concurrent:
             continue
         for queue in queues:
             if queue and queue[0].state is not PENDING_ARGS_AVAIL:
@@ -316,6 +326,31 @@ def streams_have_two_ends(state: ClusterState) -> Violations:
             yield f"task {task.id} pauses for ever: nobody reads it"
         if limit is not None and task.in_place:
             yield f"task {task.id} yields on the stack of its reader"
+
+
+def actors_can_come_back(state: ClusterState) -> Violations:
+    """A living actor has a process or a creation under way; only it keeps what a restart needs."""
+    for actor in state.actors.values():
+        creation, worker = state.tasks.get(actor.id), state.clients.get(actor.worker)
+        if actor.cause is None and creation is None and worker is None:
+            yield f"actor {actor.id} is not dead, and nobody makes it"
+        if creation is not None and creation.actor is not actor:
+            yield f"task {actor.id} makes another actor"
+        can_restart = actor.restarts_left and creation is None
+        if (actor.creation is not None) != can_restart:
+            yield f"actor {actor.id}: {actor.restarts_left=}, but {actor.creation=}"
+        if actor.cause is not None and actor.detached:
+            yield f"actor {actor.id} is dead and holds itself"
+
+
+def names_are_of_living_actors(state: ClusterState) -> Violations:
+    """Every name leads to an actor that is not dead, and every such actor has its name."""
+    for key, actor in state.names.items():
+        if actor.name_key != key or actor.cause is not None or actor.id not in state.actors:
+            yield f"the name {key} is of actor {actor.id}, {actor.cause=}"
+    for actor in state.actors.values():
+        if actor.cause is None and actor.name_key and state.names.get(actor.name_key) is not actor:
+            yield f"actor {actor.id} is not found by its name {actor.name_key}"
 
 
 def bytes_are_counted(state: ClusterState) -> Violations:
@@ -345,5 +380,7 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     templates_have_users,
     actors_are_fed,
     streams_have_two_ends,
+    actors_can_come_back,
+    names_are_of_living_actors,
     bytes_are_counted,
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from ray_jupyter.runtime.core.state import ClusterState
 from ray_jupyter.runtime.core.transitions import running, state_of
+from ray_jupyter.runtime.protocol.messages import METHOD
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 
 RECORD_FIELDS = 11
@@ -86,10 +87,36 @@ def references(state: ClusterState) -> dict[int, int]:
     return {object_id: record.holders for object_id, record in state.objects.items()}
 
 
+def named_actors(state: ClusterState) -> list[tuple[str, str]]:
+    """Return (namespace, name) of every living actor that has a name."""
+    return list(state.names)
+
+
+def pending_calls(state: ClusterState, argument: tuple[int, int]) -> int:
+    """Return how many calls of an actor have not ended: (actor, process that made them)."""
+    actor_id, client = argument
+    actor = state.actors.get(actor_id)
+    if actor is None:
+        return 0
+    worker = state.clients.get(actor.worker)
+    calls = list(worker.inflight.values()) if worker is not None else []
+    calls += [*actor.returned, *actor.waiting.values()]
+    calls += [task for queue in actor.queues.values() for task in queue]
+    calls = [task for task in calls if task.id in state.tasks and task.template.kind == METHOD]
+    return sum(task.submitter == client for task in calls)
+
+
+def restarts(state: ClusterState, actor_id: int) -> int:
+    """Return how often an actor was made again."""
+    actor = state.actors.get(actor_id)
+    return actor.restarts if actor is not None else 0
+
+
 def is_actor_call(state: ClusterState, object_id: int) -> bool:
-    """Return whether a call of an actor, which has not ended, makes the object."""
+    """Return whether an actor is to make this object."""
     record = state.objects.get(object_id)
-    return record is not None and record.producer is not None and record.producer.actor is not None
+    task = record.producer if record is not None else None
+    return task is not None and task.template.kind == METHOD
 
 
 def trace(state: ClusterState) -> dict[str, Any]:
@@ -138,6 +165,9 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "references": lambda state, _: references(state),
     "unfinished": lambda state, _: unfinished(state),
     "is_actor_call": is_actor_call,
+    "named_actors": lambda state, _: named_actors(state),
+    "pending_calls": pending_calls,
+    "restarts": restarts,
     "resources": lambda state, _: resources(state),
     "statistics": lambda state, _: statistics(state),
     "events": records,

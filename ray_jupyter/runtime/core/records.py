@@ -9,6 +9,7 @@ from ray_jupyter.runtime.protocol.messages import FAILED as FAILED_VALUE
 _ERROR_TYPES = {
     "WorkerCrashedError": "WORKER_DIED",
     "TaskCancelledError": "TASK_CANCELLED",
+    "ActorUnavailableError": "ACTOR_UNAVAILABLE",
     "ObjectLostError": "OBJECT_LOST",
 }
 

@@ -1,11 +1,10 @@
-"""How tasks end: well, badly, by cancel, or with their worker.
+"""How tasks end, well or badly, and what happens then.
+
+Lives here: results, dependants, retries. Does not: ends by ``cancel`` (``cancelling``) and by the
+death of a process (``losses``).
 
 Rules
     * A task ends once. Results of a worker that does not have the task are ignored.
-    * Tasks that a dead worker had not started go back to the queue at no cost. The one it
-      ran uses up a retry; so do those it ran but had not reported (unless they may run
-      only once: then they fail, because they may have run).
-    * What a worker hands back goes to the front of its queue, unless it was cancelled.
     * A failed task stores its error in each of its results; whatever depends on them fails
       with the same error without being run.
 """
@@ -13,11 +12,9 @@ Rules
 from __future__ import annotations
 
 from ray_jupyter.runtime.core import actors, memory, placement, streams
-from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.records import remember
-from ray_jupyter.runtime.core.references import discard, lost, seal, settle
+from ray_jupyter.runtime.core.references import discard, lost, release_template, seal
 from ray_jupyter.runtime.core.state import (
-    ActorRecord,
     ClientRecord,
     ClusterState,
     Outbox,
@@ -27,8 +24,6 @@ from ray_jupyter.runtime.core.transitions import (
     FAILED,
     FINISHED,
     PENDING_ARGS_AVAIL,
-    PENDING_NODE_ASSIGNMENT,
-    SUBMITTED_TO_WORKER,
 )
 from ray_jupyter.runtime.protocol.messages import (
     ACTOR,
@@ -46,7 +41,7 @@ from ray_jupyter.runtime.protocol.messages import (
     FAILED as FAILED_VALUE,
 )
 
-_CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
+CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
 
 
 def is_error(value: Descriptor) -> bool:
@@ -77,13 +72,12 @@ def finish(
         if status == OK:
             remember(state, task, FINISHED, worker, start_ns, end_ns)
             complete(state, out, task, outputs)
-        elif (
-            status == RETRYABLE_ERROR and task.actor is None
-            and _may_retry(task) and not task.cancelled
-        ):  # fmt: skip
-            _repeat(state, task)
+        elif status == RETRYABLE_ERROR and may_retry(task) and not task.cancelled:
+            repeat(state, task)
+            if task.actor is not None:
+                actors.feed(state, out, task.actor)
         else:
-            value = _CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
+            value = CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
             remember(state, task, FAILED, worker, start_ns, end_ns, value)
             fail(state, out, task, value, recorded=True)
 
@@ -102,7 +96,8 @@ def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object
     state.finished += 1
     if task.template.kind == ACTOR:
         _actor_started(state, out, task)
-    elif type(outputs) is list:
+        return
+    if type(outputs) is list:
         for index, (value, contained) in enumerate(outputs):
             _settle_output(state, out, task.id + index, value, contained)
     elif task.num_returns:
@@ -131,10 +126,9 @@ def admit(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
         if value is not None:
             fail(state, out, task, value)
             return
-    if task.template.kind == METHOD:
-        task.move(PENDING_NODE_ASSIGNMENT)
-        if task.actor is not None:
-            actors.feed(state, out, task.actor)
+    if task.actor is not None and task.template.kind == METHOD:
+        actors.ready(task.actor, task)
+        actors.feed(state, out, task.actor)
     else:
         placement.enqueue(state, task)
 
@@ -173,9 +167,11 @@ def _fail_one(
     if task.template.kind == ACTOR and actor is not None:
         cause = actors.cause_of(actor, value)
         doomed += [(call, cause) for call in actors.end(state, out, actor, cause)]
+    elif actor is not None:
+        actor.waiting.pop(task.id, None)
     for index in range(max(1, task.num_returns)):
         record = state.objects.get(task.id + index)
-        if record is not None:
+        if record is not None and record.value is None:  # an actor that restarts was there
             for dependent in seal(state, out, record, value):
                 if dependent.state is PENDING_ARGS_AVAIL:
                     doomed.append((dependent, _failed_dependency(state, dependent)))
@@ -187,200 +183,56 @@ def _fail_one(
 
 def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     """The task has ended: let go of what it held."""
-    del state.tasks[task.id]
+    _forget(state, task)
     if state.streams:
         streams.end(state, out, task)
+    if task.deps:
+        discard(state, out, task.deps)
+    if task.held:
+        discard(state, out, task.held)
+    discard(state, out, release_template(state, out, task.template.id))
+
+
+def _forget(state: ClusterState, task: TaskRecord) -> None:
+    del state.tasks[task.id]
     if task.parent:
         siblings = state.children.get(task.parent)
         if siblings is not None:
             siblings.discard(task.id)
             if not siblings:
                 del state.children[task.parent]
-    if task.deps:
-        discard(state, out, task.deps)
-    if task.held:
-        discard(state, out, task.held)
-    _release_template(state, out, task.template.id)
 
 
-def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) -> None:
-    """The process that defined the template will name it no more."""
-    template = state.templates.get(template_id)
-    if template is not None and template.definer == client:
-        template.definer = None
-        _release_template(state, out, template_id)
-
-
-def _release_template(state: ClusterState, out: Outbox, template_id: int) -> None:
-    """One user less; without users the function and what its closure holds go."""
-    template = state.templates[template_id]
-    template.users -= 1
-    if template.users:
-        return
-    del state.templates[template_id]
-    for client in state.clients.values():
-        if template_id in client.known:
-            client.known.discard(template_id)
-            out.commands.append(c.Forget(client.id, [template_id]))
-    discard(state, out, template.definition[3])
-
-
-def _may_retry(task: TaskRecord) -> bool:
+def may_retry(task: TaskRecord) -> bool:
+    """Return whether the task may be run once more after an attempt that failed."""
+    if task.template.kind == ACTOR:
+        return False  # its restarts are counted apart
     limit = task.template.max_retries
     return limit < 0 or task.attempt < limit
 
 
-def _repeat(state: ClusterState, task: TaskRecord) -> None:
+def repeat(state: ClusterState, task: TaskRecord) -> None:
+    """An attempt failed: queue the next one, before what has not been tried."""
     task.attempt += 1
     state.retries += 1
-    placement.enqueue(state, task, front=True)
-
-
-def cancel(
-    state: ClusterState, out: Outbox, task: TaskRecord, *, force: bool, recursive: bool
-) -> None:
-    """End a task that has not ended, and its children if ``recursive``."""
-    family = [task]
-    if recursive:
-        for member in family:  # grows meanwhile
-            member.cancel_children = True
-            family += [state.tasks[child] for child in state.children.get(member.id, ())]
-    for member in reversed(family):
-        if state.tasks.get(member.id) is member:
-            _cancel_one(state, out, member, force=force)
-
-
-def _cancel_one(state: ClusterState, out: Outbox, task: TaskRecord, *, force: bool) -> None:
-    if task.state is not SUBMITTED_TO_WORKER:
-        fail(state, out, task, _CANCELLED_VALUE)
-        return
-    task.cancelled = True
-    worker = state.clients[task.worker]
-    unstarted = next(iter(worker.inflight)) != task.id and not task.in_place
-    if force and worker.actor is None and not unstarted:
-        worker.stopping = True
-        out.commands.append(c.KillWorker(worker.id))
+    if task.actor is not None:
+        actors.take_back(task.actor, task, front=True)
     else:
-        out.commands.append(c.InterruptTask(worker.id, task.id))
-
-
-def inherit_cancel(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
-    """A child was on its way to us when its parent was cancelled with its children."""
-    parent = state.tasks.get(task.parent)
-    if parent is not None and parent.cancel_children and state.tasks.get(task.id) is task:
-        task.cancel_children = True
-        _cancel_one(state, out, task, force=False)
-
-
-def close_streams(
-    state: ClusterState, out: Outbox, client: int, task_ids: list[int] | None
-) -> None:
-    """The process reads these streams (``None``: all) no more."""
-    for task in streams.close(state, out, client, task_ids):
-        cancel(state, out, task, force=False, recursive=True)
-
-
-def kill_actor(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
-    """End an actor's process, or its creation if it has none."""
-    cause = (ACTOR_ERROR, f"actor {actor.name} was killed by ray.kill", None)
-    worker = state.clients.get(actor.worker)
-    creation = state.tasks.get(actor.id)
-    if worker is not None:
-        actor.cause = cause
-        worker.stopping = True
-        out.commands.append(c.KillWorker(worker.id))
-    elif creation is not None:
-        fail(state, out, creation, cause)
-
-
-def lose_worker(
-    state: ClusterState, out: Outbox, worker: ClientRecord, reason: str, running: int
-) -> None:
-    """A worker died: retry or fail what it had, forget what it held."""
-    del state.clients[worker.id]
-    state.idle.pop(worker.id, None)
-    actor = worker.actor
-    if worker.lease is not None:
-        if not worker.lease_released:
-            placement.give_back(state, worker.lease)
-        state.queues[worker.lease].members.pop(worker.id, None)
-    if worker.is_worker:
-        placement.top_up_pool(state, out)
-    tasks = list(worker.inflight.values())
-    worker.inflight = {}
-    at = _last_started(tasks, running)
-    if actor is not None:
-        cause = actor.cause or (ACTOR_ERROR, f"actor {actor.name} died: {reason}", None)
-        for call in actors.end(state, out, actor, cause):
-            fail(state, out, call, cause)
-    for index in reversed(range(len(tasks))):
-        task = tasks[index]
-        started = index <= at or task.in_place
-        task.worker, task.in_place = 0, False
-        if task.cancelled:
-            fail(state, out, task, _CANCELLED_VALUE)
-        elif task.actor is not None:
-            fail(state, out, task, task.actor.cause or _crash(task, reason))
-        elif not started:
-            placement.enqueue(state, task, front=True)
-        elif _may_retry(task):
-            _repeat(state, task)
-        else:
-            fail(state, out, task, _crash(task, reason))
-
-
-def _last_started(tasks: list[TaskRecord], running: int) -> int:
-    """Return the index of the last task that the worker took from its inbox, or -1.
-
-    A task in place runs on the stack of another, usually its parent.
-    """
-    at = {task.id: index for index, task in enumerate(tasks)}
-    index = at.get(running, -1)
-    while index >= 0 and tasks[index].in_place:
-        index = at.get(tasks[index].parent, 0)
-        if index == 0:
-            break
-    return index
-
-
-def hand_back(state: ClusterState, out: Outbox, worker: ClientRecord, task_ids: list[int]) -> None:
-    """The worker returns tasks it has not started; they are next in their queues."""
-    for task_id in task_ids if worker.actor is not None else reversed(task_ids):
-        task = worker.inflight.get(task_id)
-        if task is None:
-            continue
-        placement.unassign(state, worker, task)
-        if task.cancelled:
-            fail(state, out, task, _CANCELLED_VALUE)
-        elif task.actor is not None:
-            actors.take_back(task.actor, task)
-        else:
-            placement.enqueue(state, task, front=True)
-
-
-def _crash(task: TaskRecord, reason: str) -> Descriptor:
-    text = f"{task.template.name} (attempt {task.attempt + 1}): its {reason}"
-    return (SYSTEM_ERROR, "WorkerCrashedError", text)
-
-
-def forget_process(state: ClusterState, out: Outbox, client: ClientRecord) -> None:
-    """Drop what a dead process held, mapped, read and was allocating."""
-    close_streams(state, out, client.id, None)
-    discard(state, out, client.held)
-    for template in [t for t in state.templates.values() if t.definer == client.id]:
-        undefine(state, out, client.id, template.id)
-    for object_id in client.pinned:
-        record = state.objects.get(object_id) or state.unreferenced.get(object_id)
-        if record is not None and record.pins:
-            record.pins.pop(client.id, None)
-            settle(state, record)
-    memory.forget_client(state, out, client.id)
+        placement.enqueue(state, task, front=True)
 
 
 def _actor_started(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
-    record = state.objects.get(task.id)
-    actor = state.actors.get(task.id)
-    if record is not None:
+    """The constructor has returned, for the first time or after a restart."""
+    record, actor = state.objects.get(task.id), task.actor
+    if record is not None and record.value is None:
         _wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
-    if actor is not None and task.id in state.actors:
+    if actor is None or state.actors.get(task.id) is not actor or not actor.restarts_left:
+        _close(state, out, task)
+    else:
+        _forget(state, task)
+        actor.creation = task
+        if actor.id in task.held:  # a restart held it; see ``losses``
+            task.held = tuple(i for i in task.held if i != actor.id)
+            discard(state, out, [actor.id])
+    if actor is not None and state.actors.get(task.id) is actor:
         actors.feed(state, out, actor)

@@ -3,7 +3,8 @@
 Rules
     * An object is held by processes (``ClientRecord.held``), by tasks that have not ended
       (dependencies, references inside arguments), by templates (closures) and by the
-      objects that contain it. ``holders`` is the sum.
+      objects that contain it. ``holders`` is the sum. An actor that may restart holds what
+      its constructor was given; a detached one holds itself.
     * An object without holders goes as soon as its value is there. Its memory goes when
       nobody maps it any more (``pins``): an array outlives its reference.
     * A pin begins when a stored descriptor is delivered and ends with ``Unpinned``. There
@@ -15,7 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord, Outbox, TaskRecord
+from ray_jupyter.runtime.core.state import (
+    ActorRecord,
+    ClusterState,
+    ObjectRecord,
+    Outbox,
+    TaskRecord,
+)
 from ray_jupyter.runtime.protocol.messages import (
     SPILLED,
     STORED,
@@ -102,9 +109,12 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
             child.holders -= 1
             if not child.holders:
                 stack.append(child)
-        actor = state.actors.get(record.id)
-        if actor is not None:
-            _end_actor(state, out, actor.id)
+        if record.id in state.actors:
+            for inner in _end_actor(state, out, record.id):
+                child = state.objects[inner]
+                child.holders -= 1
+                if not child.holders:
+                    stack.append(child)
         if type(record.value) is bytes:
             state.inline_bytes -= len(record.value)
         elif record.value[0] == STORED:
@@ -115,11 +125,47 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
         _drop_file(state, out, record)
 
 
-def _end_actor(state: ClusterState, out: Outbox, actor_id: int) -> None:
-    worker = state.clients.get(state.actors.pop(actor_id).worker)
+def _end_actor(state: ClusterState, out: Outbox, actor_id: int) -> tuple[int, ...]:
+    """The last handle is gone; return what was kept for a restart."""
+    actor = state.actors.pop(actor_id)
+    worker = state.clients.get(actor.worker)
     if worker is not None and not worker.stopping:
         worker.stopping = True
         out.commands.append(c.StopWorker(worker.id))
+    return give_up_restart(state, out, actor)
+
+
+def give_up_restart(state: ClusterState, out: Outbox, actor: ActorRecord) -> tuple[int, ...]:
+    """The actor will not be made again: free its name; return what it held for that."""
+    if actor.name_key is not None and state.names.get(actor.name_key) is actor:
+        del state.names[actor.name_key]
+    creation, actor.creation = actor.creation, None
+    if creation is None:
+        return ()
+    closure = release_template(state, out, creation.template.id)
+    return (*creation.deps, *creation.held, *closure)
+
+
+def release_template(state: ClusterState, out: Outbox, template_id: int) -> tuple[int, ...]:
+    """One user less; without users the function goes: return what its closure held."""
+    template = state.templates[template_id]
+    template.users -= 1
+    if template.users:
+        return ()
+    del state.templates[template_id]
+    for client in state.clients.values():
+        if template_id in client.known:
+            client.known.discard(template_id)
+            out.commands.append(c.Forget(client.id, [template_id]))
+    return template.definition[3]
+
+
+def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) -> None:
+    """The process that defined the template will name it no more."""
+    template = state.templates.get(template_id)
+    if template is not None and template.definer == client:
+        template.definer = None
+        discard(state, out, release_template(state, out, template_id))
 
 
 def _drop_file(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:

@@ -1,8 +1,9 @@
 """The scheduler's pure part: one method takes events and returns commands.
 
 Lives here: ``SchedulerCore`` and what each event means. Does not: how tasks are placed,
-end and hold things (``placement``, ``actors``, ``recovery``, ``references``, ``memory``). See also
-``invariants.check``, which states what must hold after every event.
+end and hold things (``placement``, ``actors``, ``recovery``, ``cancelling``, ``losses``,
+``references``, ``memory``). See also ``invariants.check``, which states what must hold after
+every event.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 from ray_jupyter.runtime.core import (
     actors,
+    cancelling,
+    losses,
     memory,
     placement,
     recovery,
@@ -22,7 +25,6 @@ from ray_jupyter.runtime.core import (
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.state import (
-    ActorRecord,
     ClientRecord,
     ClusterState,
     ObjectRecord,
@@ -61,7 +63,7 @@ class SchedulerCore:
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
             e.Yielded: lambda event: streams.receive(self.state, self._out, *event),
             e.Consumed: lambda event: streams.consume(self.state, self._out, *event),
-            e.StreamsClosed: lambda event: recovery.close_streams(self.state, self._out, *event),
+            e.StreamsClosed: lambda event: cancelling.close_streams(self.state, self._out, *event),
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
@@ -70,6 +72,8 @@ class SchedulerCore:
             e.CancelRequested: self._cancel,
             e.KillActorRequested: self._kill_actor,
             e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
+            e.ActorExited: lambda event: losses.exit_actor(self.state, self._out, *event),
+            e.ActorSought: lambda event: actors.find(self.state, self._out, *event),
             e.AllocationRequested: self._allocate,
             e.Abandoned: lambda event: memory.abandon(self.state, *event),
             e.Punched: self._punched,
@@ -117,19 +121,20 @@ class SchedulerCore:
     # Tasks
 
     def _submitted(self, event: e.Submitted) -> None:
+        state = self.state
         for spec in event.specs:
-            task = self._create(spec, event.client)
-            state = self.state
+            task, cause = self._create(spec, event.client), None
             if task.template.kind == ACTOR:
-                actor = ActorRecord(task.id, task.template.name)
-                state.actors[task.id] = task.actor = actor
-            elif task.template.kind == METHOD and (cause := actors.address(state, task)):
+                cause = actors.register(state, task)
+            elif task.template.kind == METHOD:
+                cause = actors.address(state, task)
+            if cause is not None:
                 recovery.fail(state, self._out, task, cause)
                 continue
             if not task.missing:
                 recovery.admit(state, self._out, task)
             if task.parent:
-                recovery.inherit_cancel(state, self._out, task)
+                cancelling.inherit_cancel(state, self._out, task)
 
     def _create(self, spec: Spec, client: int) -> TaskRecord:
         state = self.state
@@ -169,7 +174,7 @@ class SchedulerCore:
             task.worker = worker.id
             task.in_place = True
             worker.inflight[task.id] = task
-            recovery.inherit_cancel(self.state, self._out, task)
+            cancelling.inherit_cancel(self.state, self._out, task)
 
     def _finished(self, event: e.Finished) -> None:
         if worker := self.state.clients.get(event.client):
@@ -179,7 +184,7 @@ class SchedulerCore:
         state, out = self.state, self._out
         worker = state.clients[event.client]
         worker.blocked_on = tuple(event.ids)  # first: an actor would get back what it returns
-        recovery.hand_back(state, out, worker, event.returned)
+        losses.hand_back(state, out, worker, event.returned)
         references.want(state, out, event.client, event.ids)
         placement.block(state, out, worker)
 
@@ -192,7 +197,7 @@ class SchedulerCore:
     def _returned(self, event: e.Returned) -> None:
         state, out = self.state, self._out
         sender = state.clients[event.client]
-        recovery.hand_back(state, out, sender, event.tasks)
+        losses.hand_back(state, out, sender, event.tasks)
         if event.tasks and sender.inflight:
             sender.recalled = True  # until it ends a task: else it would get them again
         if sender.actor is not None:
@@ -204,15 +209,14 @@ class SchedulerCore:
     def _cancel(self, event: e.CancelRequested) -> None:
         record = self.state.objects.get(event.object_id)
         if record is not None and record.producer is not None:
-            recovery.cancel(
+            cancelling.cancel(
                 self.state, self._out, record.producer,
                 force=event.force, recursive=event.recursive,
             )  # fmt: skip
 
     def _kill_actor(self, event: e.KillActorRequested) -> None:
-        actor = self.state.actors.get(event.actor)
-        if actor is not None and actor.cause is None:
-            recovery.kill_actor(self.state, self._out, actor)
+        if (actor := self.state.actors.get(event.actor)) is not None and actor.cause is None:
+            losses.kill_actor(self.state, self._out, actor, no_restart=event.no_restart)
 
     # Templates
 
@@ -223,7 +227,7 @@ class SchedulerCore:
 
     def _undefined(self, event: e.Undefined) -> None:
         for template_id in event.templates:
-            recovery.undefine(self.state, self._out, event.client, template_id)
+            references.undefine(self.state, self._out, event.client, template_id)
 
     # Objects
 
@@ -277,8 +281,8 @@ class SchedulerCore:
         client = state.clients.get(event.client)
         if client is None:
             return
-        recovery.lose_worker(state, out, client, event.reason, event.running)
-        recovery.forget_process(state, out, client)
+        losses.lose_worker(state, out, client, event.reason, event.running)
+        losses.forget_process(state, out, client)
 
     def _tick(self, event: e.Tick) -> None:
         memory.expire(self.state, self._out, self._now_ns)

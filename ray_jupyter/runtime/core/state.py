@@ -166,19 +166,51 @@ class ClientRecord:
 class ActorRecord:
     """An actor. ``queues`` holds, by calling task, calls that wait for it or for arguments.
 
-    Calls that a blocked actor handed back are in ``returned`` and go first.
+    Calls that a blocked actor handed back, or that its death interrupted, are in ``returned``
+    and go first. Of an actor whose calls may overtake each other, those that wait for arguments
+    are in ``waiting``.
     """
 
-    __slots__ = ("cause", "id", "name", "queues", "returned", "worker")
+    __slots__ = (
+        "cause", "creation", "detached", "id", "leaving", "name", "name_key", "options", "queues",
+        "restarts", "returned", "waiting", "worker",
+    )  # fmt: skip
 
-    def __init__(self, actor_id: int, name: str) -> None:
+    def __init__(self, actor_id: int, template: TemplateRecord) -> None:
         self.id = actor_id
-        self.name = name
+        self.name = template.name
+        self.options = template.extras
+        self.name_key: tuple[str, str] | None = None
+        """Namespace and name, if it has one."""
+        self.detached = False
+        """Whether it holds itself."""
         self.worker = NOBODY
+        self.restarts = 0
+        self.creation: TaskRecord | None = None
+        """The ended task that made it, which still holds what a restart needs."""
+        self.leaving = ""
+        """Why its process is about to end, if we know before it does."""
         self.queues: dict[int, deque[TaskRecord]] = {}
         self.returned: deque[TaskRecord] = deque()
+        self.waiting: dict[int, TaskRecord] = {}
         self.cause: Descriptor = None
         """Why it is dead: the descriptor that every further call gets."""
+
+    @property
+    def restarts_left(self) -> bool:
+        """Whether its process may die and it live on."""
+        limit = self.options.get("max_restarts", 0)
+        return self.cause is None and (limit < 0 or self.restarts < limit)
+
+    @property
+    def unordered(self) -> bool:
+        """Whether its calls may overtake one that waits for its arguments."""
+        return "unordered" in self.options
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether it runs several calls at once."""
+        return "max_concurrency" in self.options
 
 
 class StreamRecord:
@@ -247,6 +279,8 @@ class ClusterState:
         self.actors: dict[int, ActorRecord] = {}
         self.streams: dict[int, StreamRecord] = {}
         """By task: those that are read and have not ended."""
+        self.names: dict[tuple[str, str], ActorRecord] = {}
+        """Living actors by namespace and name."""
         self.children: dict[int, set[int]] = {}
         self.queues: dict[Shape, Queue] = {}
         self.idle: dict[int, ClientRecord] = {}

@@ -66,8 +66,10 @@ def actors(state: ClusterState) -> Iterator[Row]:
     """Yield the actors that somebody has a handle of, then those that are gone."""
     for actor in state.actors.values():
         yield _actor_row(state, actor)
+    told: set[object] = set(state.actors)  # one that restarted was made several times
     for record in reversed(state.records):
-        if record[13] == ACTOR and record[0] not in state.actors:
+        if record[13] == ACTOR and record[0] not in told:
+            told.add(record[0])
             error: Any = record[15]
             yield {
                 "actor_id": record[0], "class_name": record[2], "state": "DEAD",
@@ -86,10 +88,11 @@ def _actor_row(state: ClusterState, actor: ActorRecord) -> Row:
     elif creation.missing:
         status = "DEPENDENCIES_UNREADY"
     else:
-        status = "PENDING_CREATION"
+        status = "RESTARTING" if actor.restarts else "PENDING_CREATION"
     lease = worker.lease if worker is not None else creation.shape if creation else None
     return {
-        "actor_id": actor.id, "class_name": actor.name, "state": status, "name": "",
+        "actor_id": actor.id, "class_name": actor.name, "state": status,
+        "name": actor.name_key[1] if actor.name_key else "",
         "pid": worker.pid if worker else None,
         "death_cause": actor.cause[1] if actor.cause is not None else None,
         "required_resources": amounts(lease) if lease is not None else None,

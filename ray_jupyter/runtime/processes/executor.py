@@ -9,13 +9,15 @@ import importlib
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.errors import SerializationError
+from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
 from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.protocol.specs import full_name
 from ray_jupyter.runtime.store.serialization import SCALARS, deserialize, serialize
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ray_jupyter.runtime.store.serialization import Serialized
 
 Output = tuple[m.Descriptor, tuple[int, ...]]
+_FINISHED_ASIDE = (m.STREAMING, m.AFTER)
+"""Extras that run more of the user's code."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,7 +63,7 @@ class Executor:
         self._stream = stream
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
-        self._actor: Any = None
+        self.actor: Any = None
 
     def forget(self, template_id: int) -> None:
         """The template will not be called again."""
@@ -81,6 +85,7 @@ class Executor:
 
         Raises:
             Interrupted: some task on the stack is being cancelled.
+            ActorExit: the actor ends.
         """
         loads = deque(assignment[3])
         retry: Any = False
@@ -95,7 +100,7 @@ class Executor:
             if definition[8]:
                 value = self._finish(assignment[0], definition, value)
             return m.OK, self._pack(definition, value), value
-        except Interrupted:
+        except (Interrupted, ActorExit):
             raise
         except BaseException as error:  # whatever user code raises is the task's result
             status, payload = self._failure(definition, assignment[0], whose, error, retry)
@@ -103,6 +108,47 @@ class Executor:
         finally:
             for object_id, descriptor in loads:  # never loaded, because something failed before
                 self._end_use_of(object_id, descriptor)
+
+    async def run_async(
+        self, assignment: m.Assignment, definition: m.Definition, whose: str
+    ) -> tuple[int, Any, Any]:
+        """Do as ``run`` does, and await what the method returns if it can be awaited."""
+        import asyncio
+
+        loads = deque(assignment[3])
+        retry: Any = False
+        try:
+            function, retry = self._function(assignment[1], definition)
+            args, kwargs = self._load_arguments(assignment[2], loads) if assignment[2] else ((), {})
+            value = function(*args, **kwargs)
+            if isinstance(value, Awaitable):
+                value = await value
+            if any(name in _FINISHED_ASIDE for name, _ in definition[8]):
+                value = await _aside(self._finish, assignment[0], definition, value)
+            return m.OK, self._pack(definition, value), value
+        except (asyncio.CancelledError, Interrupted):
+            return m.CANCELLED, b"", None
+        except ActorExit:
+            raise
+        except BaseException as error:  # as in ``run``
+            status, payload = self._failure(definition, assignment[0], whose, error, retry)
+            return status, payload, None
+        finally:
+            for object_id, descriptor in loads:
+                self._end_use_of(object_id, descriptor)
+
+    def function_name(self, template_id: int, definition: m.Definition) -> str:
+        """Return what a task calls, with its module."""
+        if definition[0] == m.METHOD:
+            return f"{full_name(type(self.actor))}.{definition[7]}"
+        known = self._functions.get(template_id)
+        return full_name(known[0]) if known is not None else definition[1]
+
+    def end_actor(self) -> None:
+        """Let the actor do what it does last: ``__ray_shutdown__``, if it has one."""
+        shutdown = getattr(self.actor, "__ray_shutdown__", None)
+        if callable(shutdown):
+            shutdown()
 
     def _end_use_of(self, object_id: int, descriptor: m.Descriptor) -> None:
         if type(descriptor) is tuple and descriptor[0] == m.STORED:
@@ -112,10 +158,15 @@ class Executor:
         self, template_id: int, definition: m.Definition
     ) -> tuple[Callable[..., Any], Any]:
         kind, payload, method = definition[0], definition[2], definition[7]
-        if kind == m.METHOD:
-            return getattr(self._actor, method), False
+        if kind == m.METHOD and not payload:
+            return method_of(self.actor, method), False
         known = self._functions.get(template_id)
         if known is None:
+            if kind == m.METHOD:
+                assert type(payload) is bytes, "only exception types are in there"
+                known = method_of(self.actor, method), deserialize(payload)[1]
+                self._functions[template_id] = known
+                return known
             for name, value in definition[8]:
                 if name == m.COMPANION:
                     self._meet(value)
@@ -127,7 +178,7 @@ class Executor:
 
     def _constructor(self, cls: type[Any]) -> Callable[..., Any]:
         def construct(*args: Any, **kwargs: Any) -> None:
-            self._actor = cls(*args, **kwargs)
+            self.actor = cls(*args, **kwargs)
 
         return construct
 
@@ -226,3 +277,17 @@ class Executor:
         task = f"task {task_id:x}, {whose}, pid {os.getpid()}"
         status = m.RETRYABLE_ERROR if retryable else m.ERROR
         return status, dump_task_error(name, task, error)
+
+
+async def _aside(finish: Callable[..., Any], *call: Any) -> Any:
+    """Finish a call in a thread: a generator that waits for its reader must not stop the loop."""
+    import asyncio
+    import contextvars
+    from concurrent.futures import ThreadPoolExecutor
+
+    threads = ThreadPoolExecutor(1, "ray_jupyter-generator")
+    run = contextvars.copy_context().run
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, run, finish, *call)
+    finally:
+        threads.shutdown(wait=False)

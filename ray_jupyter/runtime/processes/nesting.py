@@ -64,13 +64,17 @@ class NestingClient(Client):
         """Run a task on top of the stack."""
 
     @abstractmethod
+    def _must_say_that_it_waits(self) -> bool:
+        """Return whether a thread that waits, and runs a call of an actor, has to say so."""
+
+    @abstractmethod
     def _frame(self, assignment: m.Assignment) -> Frame:
         """Return the frame of a task that the scheduler sent."""
 
     def await_objects(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:
         """See ``Client.await_objects``; a task runs its own unsent children meanwhile."""
         looks_only = timeout_s is not None and timeout_s <= 0
-        if looks_only or not self._stack:
+        if looks_only or not (self._stack or self._must_say_that_it_waits()):
             super().await_objects(ids, needed, timeout_s)
             return
         if threading.get_ident() != self._main:

@@ -23,6 +23,7 @@ from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.queries import ANSWERS
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
+from ray_jupyter.runtime.processes import lastwords
 from ray_jupyter.runtime.processes.lifeline import watch
 from ray_jupyter.runtime.processes.template_link import Exited, Started, TemplateLink
 from ray_jupyter.runtime.processes.visitors import Visitors
@@ -42,12 +43,13 @@ EVENTS: dict[int, Any] = {
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
     m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed,
+    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
     c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
     c.SpillVictims: m.SPILL, c.Reclaim: m.RECLAIM, c.Recall: m.RECALL,
-    c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP,
+    c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP, c.Reply: m.REPLY,
     c.Stream: m.STREAM, c.Resume: m.RESUME,
 }  # fmt: skip
 
@@ -55,8 +57,12 @@ MESSAGES: dict[type[Any], int] = {
 class _Client:
     """A connected process: its stream, and what leaves with the next frame."""
 
-    def __init__(self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool) -> None:
+    def __init__(
+        self, client_id: int, pid: int, sock: socket.socket, words: int, *, is_worker: bool
+    ) -> None:
         self.id = client_id
+        self.words = words
+        """Where its last words are, or -1."""
         self.pid = pid
         self.is_worker = is_worker
         self.peer = UnixPeer(sock)
@@ -105,8 +111,8 @@ class SchedulerProcess:
             c.KillWorker: self._kill_worker,
             c.RemoveFiles: _remove_files,
         }
-        self._join(DRIVER_ID, settings["driver_pid"], driver, is_worker=False)
         attach = partial(self._join, is_worker=False)
+        attach(DRIVER_ID, settings["driver_pid"], driver)
         self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, attach)
 
     def run(self) -> None:
@@ -163,10 +169,10 @@ class SchedulerProcess:
     def _sleep(self) -> list[tuple[int, int]]:
         """Wait until something comes, or the core's deadline passes."""
         deadline_ns = self._core.next_deadline_ns()
-        timeout_ms = None
-        if deadline_ns is not None:
-            timeout_ms = max(0, (deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
-        return self._poll.poll(timeout_ms)
+        if deadline_ns is None:
+            return self._poll.poll()
+        left_ms = max(0, (deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
+        return self._poll.poll(left_ms)
 
     # In
 
@@ -232,8 +238,10 @@ class SchedulerProcess:
 
     # Processes
 
-    def _join(self, client_id: int, pid: int, sock: socket.socket, *, is_worker: bool) -> None:
-        client = _Client(client_id, pid, sock, is_worker=is_worker)
+    def _join(
+        self, client_id: int, pid: int, sock: socket.socket, words: int = -1, *, is_worker: bool
+    ) -> None:
+        client = _Client(client_id, pid, sock, words, is_worker=is_worker)
         self._clients[client_id] = client
         self._by_fd[client.peer.fileno()] = client
         self._poll.register(client.peer.fileno(), select.POLLIN)
@@ -282,7 +290,7 @@ class SchedulerProcess:
                     if message[0] != m.QUERY:
                         self._handle(EVENTS[message[0]](client.id, *message[1:]))
         running = self._slots[client.id % len(self._slots)]
-        text = f"worker process {client.pid} {reason}"
+        text = f"worker process {client.pid} {reason}{lastwords.take(client.words)}"
         self._stillborn = 0 if client.has_worked or running else self._stillborn + 1
         if self._stillborn > STILLBORN_LIMIT:
             raise RuntimeError(f"workers die as soon as they start; the last one: {text}")
@@ -300,8 +308,7 @@ class SchedulerProcess:
         self._handle(e.ClientLost(client.id, reason, running))
 
     def _kill_worker(self, command: c.KillWorker) -> None:
-        client = self._clients.get(command.client)
-        if client is not None:
+        if (client := self._clients.get(command.client)) is not None:
             _kill(client.pid)
 
     def _end(self) -> None:

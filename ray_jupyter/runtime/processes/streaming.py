@@ -33,6 +33,8 @@ class Streaming:
         """By running task that yields."""
         self._needed: dict[int, int] = {}
         """How many items must be taken before a paused task goes on."""
+        self._stopped: set[int] = set()
+        """Tasks that no signal reaches, because they run in a thread, and that shall end."""
         self._batch: m.Message | None = None
         """The message of the last item; more may be added until it is sent."""
 
@@ -66,13 +68,17 @@ class Streaming:
                 number += 1
                 if limit and number - self._consumed[task_id] >= limit:
                     self._pause(task_id, number - limit + 1)
+                if task_id in self._stopped:
+                    raise Interrupted
         except BaseException as error:
             with shield.lifted:
                 _stop(generator, error)
             raise
         finally:
-            self._batch = None
-            del self._consumed[task_id]
+            with self._client.channel.lock:
+                self._batch = None
+                del self._consumed[task_id]
+                self._stopped.discard(task_id)
 
     def _post(self, task_id: int, place: int, output: Output) -> None:
         channel = self._client.channel
@@ -93,7 +99,7 @@ class Streaming:
         """Wait until ``needed`` items have been taken."""
         client, key = self._client, pause_key(task_id)
         with client.channel.lock:
-            if self._consumed[task_id] >= needed:
+            if self._consumed[task_id] >= needed or task_id in self._stopped:
                 return
             self._needed[task_id] = needed
             client.signals.revoke(key)
@@ -103,6 +109,14 @@ class Streaming:
             with client.channel.lock:
                 del self._needed[task_id]
                 client.signals.revoke(key)
+
+    def interrupt(self, task_id: int) -> None:
+        """End a generator that runs in a thread, after its next item; now if it is paused."""
+        with self._client.channel.lock:
+            if task_id in self._consumed:
+                self._stopped.add(task_id)
+                if task_id in self._needed:
+                    self._client.signals.fulfil(pause_key(task_id))
 
     def resume(self, task_id: int, number: int) -> None:
         """The reader has taken ``number`` items; called by whoever receives."""

@@ -16,6 +16,7 @@ import socket
 import sys
 from typing import Any
 
+from ray_jupyter.runtime.processes import lastwords
 from ray_jupyter.runtime.processes.lifeline import describe_exit, die_with_parent, name_process
 
 STARTED, EXITED, REFUSED = "started", "exited", "refused"
@@ -25,8 +26,8 @@ def run(control: socket.socket, slots: memoryview, settings: dict[str, Any]) -> 
     """Fork workers on request until the scheduler is gone.
 
     A request is a JSON client id per line. Answers are JSON lines: ``[STARTED, client, pid]``
-    with the worker's stream as a passed descriptor, ``[EXITED, pid, reason]``, or
-    ``[REFUSED, client, reason]``.
+    with the worker's stream and the file of its last words as passed descriptors, ``[EXITED,
+    pid, reason]``, or ``[REFUSED, client, reason]``.
     """
     _preload(settings["preload"])
     from ray_jupyter.runtime.processes import worker
@@ -80,18 +81,24 @@ def _preload(names: list[str]) -> None:
 
 def _fork(control: socket.socket, client: int) -> socket.socket | None:
     """Fork a worker: return its stream in the child, ``None`` in the template."""
+    words = -1
     try:
         ours, theirs = socket.socketpair()
+        words = lastwords.create()
         pid = os.fork()
     except OSError as error:
+        if words >= 0:
+            os.close(words)
         _send(control, [REFUSED, client, str(error)], [])
         return None
     if not pid:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ours.close()
+        lastwords.record(words)
         return theirs
-    _send(control, [STARTED, client, pid], [ours.fileno()])
+    _send(control, [STARTED, client, pid], [ours.fileno(), words])
+    os.close(words)
     ours.close()
     theirs.close()
     return None

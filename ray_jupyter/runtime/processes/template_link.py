@@ -16,6 +16,8 @@ class Started(NamedTuple):
     client: int
     pid: int
     stream: socket.socket
+    words: int
+    """The file of its last words; see ``lastwords``."""
 
 
 class Exited(NamedTuple):
@@ -63,5 +65,6 @@ class TemplateLink:
     def _read(self, line: bytes) -> News:
         kind, number, detail = json.loads(line)
         if kind == template.STARTED:
-            return Started(number, detail, socket.socket(fileno=self._fds.pop(0)))
+            stream, words, *self._fds = self._fds
+            return Started(number, detail, socket.socket(fileno=stream), words)
         return Exited(number, detail) if kind == template.EXITED else Refused(number, detail)

@@ -20,7 +20,9 @@ from ray_jupyter.runtime.protocol.notes import NoteDecoder, encode_note
 from ray_jupyter.runtime.transport.unix import BACKLOG, UnixPeer, peer_of
 
 MOST_VISITORS = 64
-_OF_A_CLIENT = ("session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes")
+_OF_A_CLIENT = (
+    "session_id", "segment_bytes", "total", "spill_dir", "inline_max_bytes", "namespace",
+)  # fmt: skip
 
 
 class _Visitor:

@@ -4,32 +4,41 @@ What the main thread does is either running a task or receiving. While it runs o
 channel's attendant receives: it hands back tasks when recalled, and interrupts the main
 thread when a running task is cancelled. ``nesting`` has what happens when a task waits.
 
+An actor that runs several calls at once has ``calls`` that run them, each in a thread or all on
+an event loop; the main thread then only receives and hands over.
+
 An ``Interrupted`` may strike only in user code and in waiting: everything else here runs
 inside the channel's shield.
 """
 
 from __future__ import annotations
 
+import atexit
 import importlib
-import os
 import signal
 import socket
 import sys
 import time
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.errors import RaySystemError
+from ray_jupyter.errors import ActorExit, RaySystemError
+from ray_jupyter.runtime.processes.actor_host import (
+    REPORT_BATCH,
+    REPORT_NS,
+    ActorHost,
+    exit_process,
+)
 from ray_jupyter.runtime.processes.executor import Executor, Interrupted
-from ray_jupyter.runtime.processes.nesting import Frame, NestingClient
+from ray_jupyter.runtime.processes.nesting import Frame
 from ray_jupyter.runtime.processes.streaming import Streaming
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.transport.unix import UnixTransport
 
-REPORT_NS = 2_500_000
-"""Results of short tasks leave together, at the latest after this long."""
-REPORT_BATCH = 64
+if TYPE_CHECKING:
+    from ray_jupyter.runtime.processes.calls import Calls
+
 CPU_MARK_NS = 50_000
 """Shorter tasks count their duration as CPU time: asking the kernel costs 0.4 µs."""
 
@@ -37,19 +46,14 @@ CPU_MARK_NS = 50_000
 def run(sock: socket.socket, client_id: int, slots: memoryview, settings: dict[str, Any]) -> None:
     """Be a worker until the scheduler says stop, or is gone."""
     _reseed()
+    atexit._clear()  # what the template registered is not ours to run
     worker = Worker(sock, client_id, slots, settings)
     module, _, function = settings["connect"].partition(":")
     getattr(importlib.import_module(module), function)(worker)
     try:
         worker.serve()
     finally:
-        _exit(0)
-
-
-def _exit(code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        exit_process(0)
 
 
 def _reseed() -> None:
@@ -59,7 +63,7 @@ def _reseed() -> None:
         numpy.random.seed()  # the standard library's ``random`` does so itself
 
 
-class Worker(NestingClient):
+class Worker(ActorHost):
     """See the module docstring."""
 
     eager = False
@@ -69,6 +73,7 @@ class Worker(NestingClient):
     ) -> None:
         self._prepare_stack()
         self._streaming = Streaming(self)
+        self._prepare_actor()
         self._sent: set[int] = set()
         """Templates that the scheduler sent; it says when to forget them."""
         super().__init__(
@@ -76,25 +81,19 @@ class Worker(NestingClient):
             Segment(settings["segment_fd"], settings["segment_bytes"]),
             client_id=client_id, session_id=settings["session_id"], total=settings["total"],
             spill_dir=settings["spill_dir"], inline_max_bytes=settings["inline_max_bytes"],
+            namespace=settings["namespace"],
         )  # fmt: skip
-        self._executor = Executor(
+        self.executor = Executor(
             self.values, self.channel.shield, self._fetch, self.end_use, self._meet,
-            self._streaming.run,
-            settings["inline_max_bytes"],
+            self._streaming.run, settings["inline_max_bytes"],
         )  # fmt: skip
-        self._whose = f"worker {client_id}"
+        self.whose = f"worker {client_id}"
         self._slots = slots
         self._slot = client_id % len(slots)
-        self._cancelled: set[int] = set()
         self._stopping = False
-        self._forked = False
         self._cpu_ns = 0
-        os.register_at_fork(after_in_child=self._note_fork)
         signal.signal(signal.SIGINT, self._on_interrupt_signal)
         self.channel.attendant.start()
-
-    def _note_fork(self) -> None:
-        self._forked = True
 
     def _handlers(self) -> dict[int, Any]:
         return super()._handlers() | {
@@ -118,28 +117,42 @@ class Worker(NestingClient):
                         assignment = self._inbox.popleft()
                     except IndexError:
                         if not self._wait_for_tasks(seen):
-                            return
+                            break
                     else:
-                        self._run(self._frame(assignment))
+                        if self._calls is None:
+                            self._run(self._frame(assignment))
+                        else:
+                            self._submit(self._calls, assignment)
+            if self._stopping:
+                self.exit()
         except RaySystemError:
             return  # the scheduler is gone
 
+    def _submit(self, calls: Calls, assignment: m.Assignment) -> None:
+        calls.submit(self._frame(assignment))
+        if assignment[0] in self._cancelled:  # while it was neither here nor there
+            self._on_interrupt(assignment[0])
+
     def _wait_for_tasks(self, seen: int) -> bool:
         """Report, then wait; return False when the worker is to end."""
+        if self._calls is not None:
+            self._calls.kick()
+            self._futures.settle()  # sooner than the attendant would: coroutines await them
         self.channel.flush()
         # Until the report is out the slot names the last task: if we die before that, the
         # scheduler must know that everything up to it has run.
         self._slots[self._slot] = 0
-        self._cancelled.clear()
+        if self._calls is None:
+            self._cancelled.clear()
         if self._stopping:
             return False
-        self.channel.spin = True  # one call at a time: the next comes within a tenth of a ms
+        self.channel.spin = self._calls is None  # one at a time: the next comes at once
         self.channel.turn(seen, None)
         self.channel.spin = False
         return True
 
     def _frame(self, assignment: m.Assignment) -> Frame:
-        return Frame(assignment, self._executor.definitions[assignment[1]])
+        return Frame(assignment, self.executor.definitions[assignment[1]])
 
     def _run(self, frame: Frame) -> None:
         """Run one task and post its result; the caller shields.
@@ -149,7 +162,7 @@ class Worker(NestingClient):
         """
         task_id = frame.task_id
         if frame.definition[0] == m.ACTOR:
-            self._is_actor = True
+            self._become(frame)
         outer, self.parent_task = self.parent_task, task_id
         self._stack.append(frame)
         self._slots[self._slot] = task_id
@@ -157,19 +170,24 @@ class Worker(NestingClient):
         try:
             if task_id in self._cancelled:  # before it was on the stack
                 raise Interrupted
-            status, outputs, value = self._executor.run(
-                frame.assignment, frame.definition, self._whose
+            status, outputs, value = self.executor.run(
+                frame.assignment, frame.definition, self.whose
             )
         except Interrupted:
             # Also when the cancelled task is one below: its child in place ends with it.
             status, outputs, value = m.CANCELLED, b"", None
+        except ActorExit as leaving:
+            self.say_exit(leaving.how)
+            self.exit()
         if self._forked:
-            _exit(0)  # a child that user code forked has returned from the task: it is no worker
+            exit_process(0)  # user code forked this child, which returned: it is no worker
         end_ns = time.monotonic_ns()
         self._stack.pop()
         self.parent_task = outer
         if outer:
             self._slots[self._slot] = outer
+        if status == m.OK and frame.definition[0] == m.ACTOR:
+            self._begin_calls()
         self._report(frame, status, outputs, start_ns, end_ns)
         del value  # references inside may be released from here on: see ``Executor.run``
         self._cancelled.discard(task_id)
@@ -220,7 +238,7 @@ class Worker(NestingClient):
     def _define(self, definition: m.Definition) -> int:
         template_id = super()._define(definition)
         self._own[template_id] = definition
-        self._executor.definitions[template_id] = definition
+        self.executor.definitions[template_id] = definition
         return template_id
 
     # What arrives; in the main thread or in the attendant
@@ -230,7 +248,7 @@ class Worker(NestingClient):
         in_place: bool,
     ) -> None:  # fmt: skip
         with self.channel.lock:
-            self._executor.definitions.update(definitions)
+            self.executor.definitions.update(definitions)
             self._sent.update(template_id for template_id, _ in definitions)
             for assignment in assignments:
                 for object_id, descriptor in assignment[3]:
@@ -256,6 +274,8 @@ class Worker(NestingClient):
         self.channel.wake()
 
     def _on_interrupt(self, task_id: int) -> None:
+        if self._calls is not None and self._calls.cancel(task_id):
+            return
         with self.channel.lock:
             for inbox in (self._inbox, self._in_place):
                 for assignment in list(inbox):
@@ -264,13 +284,13 @@ class Worker(NestingClient):
                             inbox.remove(assignment)
                         except ValueError:  # the main thread takes it at this moment
                             break
-                        self._unload(assignment)
-                        now_ns = time.monotonic_ns()
-                        self.channel.post_result((task_id, m.CANCELLED, b"", now_ns, now_ns, 0))
-                        self.channel.wake()
+                        self._drop(assignment)
                         return
         self._cancelled.add(task_id)
-        signal.pthread_kill(self._main, signal.SIGINT)
+        if self._calls is None:
+            signal.pthread_kill(self._main, signal.SIGINT)
+        else:
+            self._streaming.interrupt(task_id)
 
     def _on_interrupt_signal(self, signum: int, frame: FrameType | None) -> None:
         if any(below.task_id in self._cancelled for below in self._stack):
@@ -281,14 +301,14 @@ class Worker(NestingClient):
             self._sent.discard(template_id)
             self._mean_ns.pop(template_id, None)
             if template_id not in self._own:
-                self._executor.forget(template_id)
+                self.executor.forget(template_id)
 
     def _undefined(self, templates: list[int]) -> None:
         for template_id in templates:
             del self._own[template_id]
             if template_id not in self._sent:
                 self._mean_ns.pop(template_id, None)
-                self._executor.forget(template_id)
+                self.executor.forget(template_id)
 
     def _on_stop(self) -> None:
         self._stopping = True

@@ -23,7 +23,9 @@ BLOCKED        ids a running task waits for, task ids handed back unstarted
 UNBLOCKED      -
 RETURNED       task ids handed back unstarted (answer to RECALL)
 CANCEL         object id, force, recursive
-KILL_ACTOR     actor id
+KILL_ACTOR     actor id, whether it may not start again
+ACTOR_EXITED   how: the actor of this process ends of its own will
+FIND_ACTOR     request id, namespace, name
 ALLOCATE       request id, size in bytes, patient (there is no other way than to wait)
 ABANDON        offset of an extent that was granted and will not be used
 PUNCHED        offsets of a grant's extents to give back, whether that was done
@@ -50,7 +52,8 @@ RECLAIM        - (give up every mapping without a live view)
 RECALL         - (hand back every task not yet started)
 INTERRUPT      task id
 FORGET         template ids
-REPLY          request id, answer
+REPLY          request id, answer (to FIND_ACTOR: ``None``, or (``FOUND``, actor id, handle), and
+               from then on this process holds the actor)
 STOP           -
 =============  ==========================================================================
 
@@ -90,8 +93,8 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-    RENEW, YIELDED, CONSUMED, CLOSED,
-) = range(25)  # fmt: skip
+    RENEW, YIELDED, CONSUMED, CLOSED, ACTOR_EXITED, FIND_ACTOR,
+) = range(27)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
@@ -104,6 +107,9 @@ STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "system",
     "actor",
 )
+
+FOUND = "found"
+"""Begins the answer to a FIND_ACTOR that found one."""
 
 TASK, ACTOR, METHOD = "task", "actor", "method"
 """The kinds of a ``Definition``."""

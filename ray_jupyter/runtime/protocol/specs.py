@@ -8,7 +8,7 @@ named by an int afterwards: a call then costs five fields on the wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 RESOURCE_UNITS = 10_000
 """Resources are counted in ten-thousandths, so that 0.1 + 0.2 CPU is exactly 0.3."""
@@ -16,6 +16,38 @@ RESOURCE_UNITS = 10_000
 
 STREAMS = -1
 """As ``num_returns``: as many as the function yields."""
+
+
+class CallContext(NamedTuple):
+    """What a call can know of itself; in the driver only ``worker_id`` is set.
+
+    Attributes:
+        worker_id: the process; 0 is the driver.
+        task_id: the call; 0 where none runs.
+        name: of the task, as people see it.
+        function: what is called, with its module.
+        resources: units by name that it may use; of a method, those of its actor.
+        actor_id: whose method it is; 0 if it is none.
+        instance: the actor itself.
+        options: extras of the actor's template.
+        cancelled: whether somebody has asked that it end.
+    """
+
+    worker_id: int = 0
+    task_id: int = 0
+    name: str = ""
+    function: str = ""
+    resources: tuple[tuple[str, int], ...] = ()
+    actor_id: int = 0
+    instance: Any = None
+    options: Mapping[str, Any] = {}
+    cancelled: bool = False
+
+
+def full_name(function: Any) -> str:
+    """Return a function's name with its module."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '')}.{name}".lstrip(".")
 
 
 class TaskTemplate:

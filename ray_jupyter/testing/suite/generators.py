@@ -62,6 +62,22 @@ class Counts:
         """Return the argument."""
         return value
 
+    def count_into(self, path: Path, n: int) -> Iterator[int]:
+        """Do as the task ``count_into``."""
+        yield from count_into.__wrapped__(path, n)
+
+    def count_and_leave(self, n: int) -> Iterator[int]:
+        """Yield the numbers below ``n``, then end the actor."""
+        yield from range(n)
+        ray.actor.exit_actor()
+
+
+class CountsOnLoop(Counts):
+    """An actor with an event loop."""
+
+    async def later(self) -> None:
+        """Make it one."""
+
 
 Counter: Any = ray.remote(Counts)
 
@@ -269,6 +285,22 @@ class GeneratorTests(BackendSuite):
 
         assert ray.get([total.remote(10), total.remote(20)]) == [90, 380]
 
+    def test_dynamic(self) -> None:
+        ref = count.options(num_returns="dynamic").remote(3)
+        assert isinstance(ref, ray.ObjectRef)
+        refs = ray.get(ref)
+        assert isinstance(refs, ray.DynamicObjectRefGenerator)
+        assert len(refs) == 3
+        assert ray.get(refs[2]) == 2
+        assert ray.get(list(refs)) == ray.get(refs[:3]) == [0, 1, 2]
+        assert ray.get(list(ray.get(echo.remote(ref)))) == [0, 1, 2]
+        with pytest.raises(ValueError, match="no more"):
+            ray.get(count_to_error.options(num_returns="dynamic").remote(2))
+
+
+class ActorStreamTests(BackendSuite):
+    """Methods of actors that yield."""
+
     def test_actor_methods(self) -> None:
         actor = Counter.remote()
         assert ray.get(list(actor.count.remote(3))) == [0, 1, 2]
@@ -281,6 +313,32 @@ class GeneratorTests(BackendSuite):
         with pytest.raises(ValueError, match="has no yield"):
             actor.echo.options(num_returns="streaming")
 
+    @pytest.mark.parametrize(
+        "several", [ray.remote(max_concurrency=2)(Counts), ray.remote(CountsOnLoop)]
+    )
+    def test_methods_of_actors_that_run_several_calls(self, several: Any, tmp_path: Path) -> None:
+        actor, path = several.remote(), tmp_path / "yielded"
+        assert ray.get(list(actor.count.remote(3)), timeout=20) == [0, 1, 2]
+        assert ray.get(list(ray.get(actor.gathered.remote(3), timeout=20))) == [0, 1, 2]
+        limited = actor.count_into.options(**{BACKPRESSURE: 1}).remote(path, 9)
+        eventually(lambda: written(path) == b".")
+        assert ray.get(actor.echo.remote("meanwhile"), timeout=20) == "meanwhile"
+        assert ray.get([next(limited), next(limited)], timeout=20) == [0, 1]
+        del limited
+
+        def is_over() -> bool:
+            assert ray.get(actor.echo.remote("after"), timeout=20) == "after"
+            return written(path).endswith(b"!")
+
+        eventually(is_over)
+
+    def test_an_actor_that_exits_in_a_stream(self) -> None:
+        actor = Counter.remote()
+        *values, error = actor.count_and_leave.remote(2)
+        assert ray.get(values, timeout=20) == [0, 1]
+        with pytest.raises(ray.ActorDiedError, match="exit_actor"):
+            ray.get(error, timeout=20)
+
     def test_a_dead_actor_says_so_in_the_stream(self) -> None:
         actor = Counter.remote()
         ray.get(actor.echo.remote(1))
@@ -288,15 +346,3 @@ class GeneratorTests(BackendSuite):
         [ref] = actor.count.remote(3)
         with pytest.raises(ray.ActorDiedError):
             ray.get(ref)
-
-    def test_dynamic(self) -> None:
-        ref = count.options(num_returns="dynamic").remote(3)
-        assert isinstance(ref, ray.ObjectRef)
-        refs = ray.get(ref)
-        assert isinstance(refs, ray.DynamicObjectRefGenerator)
-        assert len(refs) == 3
-        assert ray.get(refs[2]) == 2
-        assert ray.get(list(refs)) == ray.get(refs[:3]) == [0, 1, 2]
-        assert ray.get(list(ray.get(echo.remote(ref)))) == [0, 1, 2]
-        with pytest.raises(ValueError, match="no more"):
-            ray.get(count_to_error.options(num_returns="dynamic").remote(2))

@@ -46,10 +46,11 @@ class Session:
     def define(
         self, cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3,
         closure: tuple[int, ...] = (), client: int = 0, yields: int | None = None,
+        extras: tuple[tuple[str, object], ...] = (),
     ) -> int:  # fmt: skip
         self.ids += 1
         shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-        extras = () if yields is None else ((m.STREAMING, yields),)
+        extras = extras if yields is None else ((m.STREAMING, yields), *extras)
         definition = (kind, "work", b"", closure, shape, returns, retries, "", extras)
         self(e.Defined(client, self.ids, definition))
         return self.ids

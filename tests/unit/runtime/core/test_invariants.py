@@ -121,6 +121,14 @@ def keep_a_call_back(state: ClusterState) -> None:
     state.actors[5].returned.append(task)
 
 
+def lose_an_actor_for_good(state: ClusterState) -> None:
+    state.actors[5].options = {"max_restarts": 1}
+
+
+def keep_a_dead_name(state: ClusterState) -> None:
+    state.names["", "dead"] = state.actors[5]
+
+
 def miscount_bytes(state: ClusterState) -> None:
     state.inline_bytes += 1
 
@@ -165,6 +173,8 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (read_what_nobody_yields, "streams_have_two_ends"),
     (take_what_has_not_come, "streams_have_two_ends"),
     (read_in_another_process, "streams_have_two_ends"),
+    (lose_an_actor_for_good, "actors_can_come_back"),
+    (keep_a_dead_name, "names_are_of_living_actors"),
     (miscount_bytes, "bytes_are_counted"),
 ]
 

@@ -72,6 +72,22 @@ def test_an_actor_from_waiting_to_gone(session: Any) -> None:
     assert actor_states(session) == {20: ("DEAD", "no handle to it was left")}
 
 
+def test_an_actor_that_was_made_twice_is_one_row_with_its_name(session: Any) -> None:
+    extras = (("max_restarts", 1), ("name", "box"), ("namespace", "n"), ("handle", b""))
+    session.submit(20, template=session.define(1, kind=m.ACTOR, extras=extras))
+    session.join(1)
+    session.finish(1, 20, b"")
+    session.lose(1)
+    [row] = tables.actors(session.state)
+    assert (row["name"], row["state"]) == ("box", "RESTARTING")
+    session.join(2)
+    session.finish(2, 20, b"")
+    session.lose(2)
+    session(e.Released(0, [20]))
+    [row] = tables.actors(session.state)
+    assert row["state"] == "DEAD"
+
+
 def test_who_refers_to_an_object(session: Any) -> None:
     template = session.define(2, closure=())
     session.join(1)

@@ -27,12 +27,13 @@ MIB = 1 << 20
 
 def task(
     cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3,
-    yields: int | None = None,
+    yields: int | None = None, **extras: object,
 ) -> m.Definition:  # fmt: skip
     """A template named after its kind; ``yields`` is the limit of its stream if it has one."""
     shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-    extras = () if yields is None else ((m.STREAMING, yields),)
-    return (kind, kind, b"", (), shape, returns, retries, "", extras)
+    if yields is not None:
+        extras[m.STREAMING] = yields
+    return (kind, kind, b"", (), shape, returns, retries, "", tuple(extras.items()))
 
 
 def spec(

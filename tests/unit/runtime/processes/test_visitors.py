@@ -31,7 +31,7 @@ class Scheduler:
         self.settings = {
             "session_id": "0" * 16, "driver_pid": 5, "facts": {"program": "test"},
             "segment_bytes": 1 << 20, "total": {"CPU": 10_000}, "spill_dir": "nowhere",
-            "inline_max_bytes": 100, "segment_fd": self.door.socket.fileno(),
+            "inline_max_bytes": 100, "namespace": "room", "segment_fd": self.door.socket.fileno(),
             "door_fd": os.dup(self.door.socket.fileno()), "door_path": str(self.door.path),
         }  # fmt: skip
         self.visitors = visitors.Visitors(
