@@ -41,7 +41,7 @@ def test_all_cells_run_and_show_one_line_each() -> None:
     [
         ("%%remote\ndef f(): return 1 / 0\nf()", "ZeroDivisionError"),
         ("%%remote\nx = 1", "nothing to make remote"),
-        ("%ray_start --address auto", "later version"),
+        ("%ray_start -n 3", "-n asks for 3"),
     ],
 )
 def test_an_error_stops_the_run(cell: str, error: str) -> None:

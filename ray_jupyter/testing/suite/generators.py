@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,12 +218,13 @@ class GeneratorTests(BackendSuite):
             next(generator)
 
     def test_dropping_frees_what_was_not_taken(self) -> None:
-        before = statistics()["objects"]
+        gc.collect()
+        eventually(lambda: statistics()["objects"] == 0)
         generator = count.remote(100)
         kept = next(generator)
         ray.get(generator.completed())
         del generator
-        eventually(lambda: statistics()["objects"] == before + 1)
+        eventually(lambda: statistics()["objects"] == 1)
         assert ray.get(kept) == 0
 
     def test_dropping_ends_a_pause(self, tmp_path: Path) -> None:
