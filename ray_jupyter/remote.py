@@ -74,6 +74,8 @@ class RemoteFunction(Generic[P, R]):
         Raises:
             ValueError, TypeError, NotImplementedError: see ``check_options``.
         """
+        if "runtime_env" in options:
+            options = check_options(options)  # relative paths mean something else elsewhere
         key = _frozen(options)
         variant = self._variants.get(key)
         if variant is None:

@@ -82,6 +82,12 @@ class Backend(Protocol):
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """Cancel the task that makes ``object_id``; nothing happens if it has finished."""
 
+    def gpu_ids(self) -> list[str]:
+        """Return the names of the GPUs that the running task or actor may use; none in a driver."""
+
+    def environment(self) -> str:
+        """Return the runtime environment of what runs here, or of the session, as text."""
+
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available) amounts by name."""
 

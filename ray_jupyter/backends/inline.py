@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.culprits import blame_argument, blame_result, blame_variable
+from ray_jupyter.backends.inline_place import Place, Places
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.errors import (
     ActorDiedError,
@@ -27,6 +28,7 @@ from ray_jupyter.errors import (
     SerializationError,
     StaleRefError,
 )
+from ray_jupyter.runtime.client.functions import check_node
 from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
@@ -58,6 +60,8 @@ class InlineBackend:
         self.drop = self._store.drop
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
+        self._places = Places(config)
+        self._actor_places: dict[int, Place] = {}
 
     # Tasks and actors
 
@@ -70,7 +74,11 @@ class InlineBackend:
         call = self._frozen(template, args, kwargs)
         function = template.function
         assert function is not None, "only methods have none"
-        return self._run(template, function, call)
+        place = self._places.take(template)
+        try:
+            return self._run(template, function, call, place)
+        finally:
+            self._places.release(place)
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -84,12 +92,15 @@ class InlineBackend:
         def construct(*args: Any, **kwargs: Any) -> None:
             made.append(cls(*args, **kwargs))
 
-        actor_id = self._run(template, construct, call)
+        place = self._places.take(template)
+        actor_id = self._run(template, construct, call, place)
         if made:
             self._actors[actor_id] = made[0]
+            self._actor_places[actor_id] = place
         else:
             error: Any = deserialize(self._store.value(actor_id).payload)
             self._deaths[actor_id] = f"its constructor failed\n{error}"
+            self._places.release(place)
         return actor_id
 
     def call_actor(
@@ -98,13 +109,15 @@ class InlineBackend:
         """Call a method and return the id of its result; see ``Backend.call_actor``."""
         call = self._frozen(template, args, kwargs)
         if actor_id in self._actors:
-            return self._run(template, getattr(self._actors[actor_id], template.method or ""), call)
+            method = getattr(self._actors[actor_id], template.method or "")
+            return self._run(template, method, call, self._actor_places[actor_id])
         reason = self._deaths.get(actor_id, "no handle to it was left")
         return self._fail(template, ActorDiedError(f"{template.name}: the actor is dead: {reason}"))
 
     def kill_actor(self, actor_id: int) -> None:
         """Forget the instance; see ``Backend.kill_actor``."""
-        if self._actors.pop(actor_id, None) is not None:
+        if actor_id in self._actors:
+            self._end_actor(actor_id)
             self._deaths[actor_id] = "it was ended by kill()"
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
@@ -142,6 +155,14 @@ class InlineBackend:
         self._store.hold(object_id)
 
     # What is going on
+
+    def gpu_ids(self) -> list[str]:
+        """See ``Backend.gpu_ids``."""
+        return self._places.gpu_ids()
+
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._places.here.environment
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available): what tasks on the stack ask for is not available."""
@@ -191,6 +212,7 @@ class InlineBackend:
         """Return the call as it would be sent; check that all of it can be sent."""
         self._release_dropped()
         self._check_feasible(template)
+        check_node(template, self.session_id)
         if template.registration != self.session_id and template.function is not None:
             try:
                 serialize(template.function)
@@ -224,7 +246,9 @@ class InlineBackend:
                     f"{total.get(name, 0.0):g}: it could never run; give init() more"
                 )
 
-    def _run(self, template: TaskTemplate, function: Callable[..., Any], call: _Call) -> int:
+    def _run(
+        self, template: TaskTemplate, function: Callable[..., Any], call: _Call, place: Place
+    ) -> int:
         """Run a call, with its retries; store what it makes and return the first id."""
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
@@ -236,7 +260,8 @@ class InlineBackend:
         while True:
             start_ns = time.monotonic_ns()
             try:
-                values = self._attempt(task_id, template, function, call)
+                with self._places.entered(place):
+                    values = self._attempt(task_id, template, function, call)
                 status = "FINISHED"
                 break
             except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
@@ -283,9 +308,13 @@ class InlineBackend:
             task_id, [Value(serialize(error), is_error=True)] * template.num_returns
         )
 
+    def _end_actor(self, actor_id: int) -> None:
+        if self._actors.pop(actor_id, None) is not None:
+            self._places.release(self._actor_places.pop(actor_id))
+
     def _release_dropped(self) -> None:
         for object_id in self._store.release_dropped():
-            self._actors.pop(object_id, None)
+            self._end_actor(object_id)
             self._deaths.pop(object_id, None)
 
 

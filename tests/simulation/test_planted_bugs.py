@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from ray_jupyter.runtime.core import actors, memory, placement, recovery, references, state, workers
+from ray_jupyter.runtime.core import (
+    actors,
+    leases,
+    memory,
+    placement,
+    recovery,
+    references,
+    state,
+    workers,
+)
 from ray_jupyter.testing import simulation
 
 SEEDS = 200
@@ -30,13 +39,13 @@ def charge_nobody_for_a_crash(patch: Patch) -> None:
 
 
 def give_back_resources_twice(patch: Patch) -> None:
-    give_back = placement.give_back
+    give_back = leases.give_back
 
     def twice(state: Any, shape: Any) -> None:
         give_back(state, shape)
         give_back(state, shape)
 
-    patch.setattr(placement, "give_back", twice)
+    patch.setattr(leases, "give_back", twice)
 
 
 def free_memory_that_is_looked_at(patch: Patch) -> None:

@@ -16,6 +16,13 @@ class Dispatch(NamedTuple):
     in_place: bool
 
 
+class Equip(NamedTuple):
+    """The GPUs that the worker may use from now on, by number."""
+
+    client: int
+    devices: list[int]
+
+
 class Deliver(NamedTuple):
     """Send the descriptors of finished objects."""
 
@@ -100,6 +107,6 @@ class RemoveFiles(NamedTuple):
 
 
 Command = (
-    Dispatch | Deliver | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
+    Dispatch | Equip | Deliver | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
     | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

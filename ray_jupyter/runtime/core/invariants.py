@@ -108,12 +108,30 @@ def resources_are_conserved(state: ClusterState) -> Violations:
     """What is not available is what running workers lease."""
     leased: Counter[str] = Counter()
     for client in state.clients.values():
-        if client.lease is not None and not client.lease_released:
-            leased.update(dict(client.lease))
+        for name, units in client.lease or ():
+            if not (client.lease_released and name == "CPU"):
+                leased[name] += units
     for name in {*state.total, *state.available, *leased}:
         total, available = state.total.get(name, 0), state.available.get(name, 0)
         if available + leased[name] != total:
             yield f"{total} {name}, but {available} available and {leased[name]} leased"
+
+
+def devices_are_not_overcommitted(state: ClusterState) -> Violations:
+    """No GPU is given out more than once, and whoever leases GPUs has as many."""
+    free = [min(10_000, state.total.get("GPU", 0) - at) for at in _steps(state.total)]
+    for client in state.clients.values():
+        demand = dict(client.lease or ()).get("GPU", 0)
+        for device in client.devices if demand else ():
+            free[device] -= min(demand, 10_000)
+        if demand and len(client.devices) != max(1, demand // 10_000):
+            yield f"client {client.id} leases {demand} GPU and has {client.devices}"
+    if free != state.devices or min(free, default=0) < 0:
+        yield f"{free} is left of the devices, not {state.devices}"
+
+
+def _steps(total: dict[str, int]) -> range:
+    return range(0, total.get("GPU", 0), 10_000)
 
 
 def tasks_are_in_one_place(state: ClusterState) -> Violations:
@@ -174,9 +192,10 @@ def children_are_indexed(state: ClusterState) -> Violations:
 def workers_are_idle_or_leased(state: ClusterState) -> Violations:
     """A worker of the pool is idle, or leased to a queue and busy, or about to end."""
     for worker in state.clients.values():
-        idle = state.idle.get(worker.id) is worker
+        pool = state.settled if worker.environment else state.idle
+        idle = pool.get(worker.id) is worker
         free = worker.is_worker and worker.lease is None and not worker.stopping
-        if idle != free:
+        if idle != free or (worker.id in state.idle and worker.id in state.settled):
             yield f"client {worker.id}: {idle=}, but {worker.lease=} {worker.stopping=}"
         if worker.lease is None and (worker.inflight or worker.blocked_on is not None):
             yield f"client {worker.id} without a lease: {worker.inflight} {worker.blocked_on=}"
@@ -184,7 +203,10 @@ def workers_are_idle_or_leased(state: ClusterState) -> Violations:
             yield f"client {worker.id} leases {worker.lease} and has no task"
         if worker.lease_released != (worker.blocked_on is not None):
             yield f"client {worker.id}: {worker.lease_released=}, but {worker.blocked_on=}"
-    for worker_id in state.idle.keys() - state.clients.keys():
+        ran = [name for name, units in worker.lease or () if not units]
+        if worker.lease is not None and ran != [worker.environment] * bool(worker.environment):
+            yield f"client {worker.id} of environment {worker.environment!r} runs in {ran}"
+    for worker_id in (state.idle.keys() | state.settled.keys()) - state.clients.keys():
         yield f"worker {worker_id} is idle and gone"
     members = {(shape, i) for shape, queue in state.queues.items() for i in queue.members}
     leases = {
@@ -197,17 +219,24 @@ def workers_are_idle_or_leased(state: ClusterState) -> Violations:
 def no_ready_task_beside_an_idle_worker(state: ClusterState) -> Violations:
     """Unless a shape that waits for the same resources is due first."""
     available = state.available
-    if not state.idle:
+    if not state.idle and not state.settled:
         return
+    settled = {worker.environment for worker in state.settled.values()}
     heads = [
         queue.shape
         for queue in state.queues.values()
         if any(t.state is PENDING_NODE_ASSIGNMENT for t in [*queue.nested, *queue.ready])
     ]
-    fits = {s: all(available.get(name, 0) >= units for name, units in s) for s in heads}
+    fits = {
+        s: all(available.get(name, 0) >= units for name, units in s)
+        and sum(left >= min(dict(s).get("GPU", 0), 10_000) for left in state.devices)
+        >= -(-dict(s).get("GPU", 0) // 10_000)
+        for s in heads
+    }
     waiting = {name for shape in heads if not fits[shape] for name, _ in shape}
     for shape in heads:
-        if fits[shape] and waiting.isdisjoint(name for name, _ in shape):
+        usable = state.idle or settled & {name for name, units in shape if not units}
+        if usable and fits[shape] and waiting.isdisjoint(name for name, _ in shape):
             yield f"{shape} fits {available}, and workers {list(state.idle)} are idle"
 
 
@@ -319,6 +348,7 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     unreferenced_memory_is_looked_at,
     pins_agree,
     resources_are_conserved,
+    devices_are_not_overcommitted,
     children_are_indexed,
     workers_are_idle_or_leased,
     no_ready_task_beside_an_idle_worker,

@@ -12,7 +12,7 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, memory, placement
+from ray_jupyter.runtime.core import actors, leases, memory, placement
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.references import discard, lost, seal, settle
 from ray_jupyter.runtime.core.state import (
@@ -38,6 +38,7 @@ from ray_jupyter.runtime.protocol.messages import (
     RETRYABLE_ERROR,
     STORED,
     SYSTEM_ERROR,
+    TASK_EVENTS,
     Descriptor,
     Result,
 )  # fmt: skip
@@ -72,7 +73,9 @@ def finish(
         )
         state.task_wall_ns += duration_ns
         state.task_cpu_ns += cpu_ns
-        placement.unassign(state, worker, task)
+        if template.max_calls:
+            leases.count_call(out, worker, template.id, template.max_calls)
+        placement.unassign(state, out, worker, task)
         if status == OK:
             _record(state, task, FINISHED, worker, start_ns, end_ns)
             complete(state, out, task, outputs)
@@ -99,6 +102,8 @@ def _record(
     state: ClusterState, task: TaskRecord, status: str, worker: ClientRecord | None,
     start_ns: int, end_ns: int,
 ) -> None:  # fmt: skip
+    if task.template.extras.get(TASK_EVENTS) is False:
+        return
     state.records_total += 1
     state.records.append((
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
@@ -301,10 +306,10 @@ def lose_worker(
     del state.clients[worker.id]
     state.idle.pop(worker.id, None)
     actor = worker.actor
+    state.settled.pop(worker.id, None)
     if worker.lease is not None:
-        if not worker.lease_released:
-            placement.give_back(state, worker.lease)
         state.queues[worker.lease].members.pop(worker.id, None)
+        leases.end(state, worker)
     if worker.is_worker:
         placement.top_up_pool(state, out)
     tasks = list(worker.inflight.values())
@@ -350,7 +355,7 @@ def hand_back(state: ClusterState, out: Outbox, worker: ClientRecord, task_ids: 
         task = worker.inflight.get(task_id)
         if task is None:
             continue
-        placement.unassign(state, worker, task)
+        placement.unassign(state, out, worker, task)
         if task.cancelled:
             fail(state, out, task, _CANCELLED_VALUE)
         elif task.actor is not None:

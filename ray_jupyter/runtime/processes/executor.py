@@ -40,17 +40,20 @@ class Executor:
         shield: lifted while an ``Interrupted`` may strike.
         fetch: returns the value of an object by id (a function too large for a message).
         end_use: told when a dependency has been loaded.
+        enter: changes this process to an environment.
     """
 
     def __init__(
         self, values: Values, shield: InterruptShield,
-        fetch: Callable[[int], Any], end_use: Callable[[int], None], inline_max_bytes: int,
+        fetch: Callable[[int], Any], end_use: Callable[[int], None],
+        enter: Callable[[str], None], inline_max_bytes: int,
     ) -> None:  # fmt: skip
         self.definitions: dict[int, m.Definition] = {}
         self._values = values
         self._shield = shield
         self._fetch = fetch
         self._end_use = end_use
+        self._enter = enter
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
         self._actor: Any = None
@@ -108,6 +111,8 @@ class Executor:
             return getattr(self._actor, method), False
         known = self._functions.get(template_id)
         if known is None:
+            if definition[8]:
+                self._enter(dict(definition[8]).get(m.RUNTIME_ENV, ""))
             known = deserialize(payload) if type(payload) is bytes else self._fetch(payload)
             if kind == m.ACTOR:
                 return self._constructor(known[0]), False

@@ -149,6 +149,8 @@ class NestingClient(Client):
         definition = self._own.get(spec[1])
         if definition is None or definition[0] != m.TASK or spec[3]:
             return False
+        if definition[8] and m.MAX_CALLS in dict(definition[8]):
+            return False  # the process could not end with it
         return definition[4] == self._stack[-1].definition[4] and definition[5] == 1
 
     def _block(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:

@@ -43,7 +43,7 @@ EVENTS: dict[int, Any] = {
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
-    c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
+    c.Equip: m.EQUIP, c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
     c.SpillVictims: m.SPILL, c.Reclaim: m.RECLAIM, c.Recall: m.RECALL,
     c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP,
 }  # fmt: skip

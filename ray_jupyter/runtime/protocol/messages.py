@@ -32,6 +32,7 @@ QUERY          request id, question, argument
 =============  ==========================================================================
 from it        fields
 =============  ==========================================================================
+EQUIP          numbers of the GPUs that this worker may use from now on
 TASKS          definitions: list of (template id, ``Definition``), list of ``Assignment``,
                in place (the receiver is blocked and waits for these very tasks)
 OBJECTS        list of (object id, ``Descriptor``)
@@ -85,7 +86,8 @@ Definition = tuple[
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP,
-) = range(32, 43)  # fmt: skip
+    EQUIP,
+) = range(32, 44)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",
@@ -97,6 +99,10 @@ STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
 
 TASK, ACTOR, METHOD = "task", "actor", "method"
 """The kinds of a ``Definition``."""
+
+RUNTIME_ENV, MAX_CALLS, TASK_EVENTS = "runtime_env", "max_calls", "enable_task_events"
+"""Names of extras: the environment as text (see ``ray_jupyter.environment``), after how many
+calls a worker ends, and ``False`` if no record of a call is kept."""
 
 OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
 """The statuses of a ``Result``. The worker, which knows the user's exception types,
