@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ray_jupyter.runtime.protocol.messages import ACTOR, TASK, Definition
+from ray_jupyter.runtime.protocol.messages import ACTOR, MAX_CALLS, TASK, Definition
 from ray_jupyter.testing.processes import FakeProcess
 from ray_jupyter.testing.programs import Plan
 
@@ -15,7 +15,8 @@ def definition_of(
     """Return the template of a plan's calls; ``closure`` are references in its function."""
     returns = 1 if kind == ACTOR else plan.num_returns
     shape = (("slot", 10_000),) if kind == ACTOR else plan.shape
-    return (kind, name, b"", closure, shape, returns, plan.max_retries, "", ())
+    extras = ((MAX_CALLS, plan.max_calls),) if plan.max_calls and kind == TASK else ()
+    return (kind, name, b"", closure, shape, returns, plan.max_retries, "", extras)
 
 
 class Ledger:

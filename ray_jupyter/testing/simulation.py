@@ -55,7 +55,7 @@ class World(Ledger):
         self.now_ns = 1_000
         self.target = self.random.choice((1, 2, 2, 3))
         limit = 200_000 if self.kind == "memory" else 4_000_000
-        self.total = {"CPU": 20_000, "slot": 40_000}
+        self.total = {"CPU": 20_000, "GPU": 20_000, "slot": 40_000}
         self.core = make_core(self.total, store_limit_bytes=limit, workers_target=self.target)
         self.memory = FakeMemory(self.random, may_fail=self.kind == "memory")
         self.processes: dict[int, FakeProcess] = {}

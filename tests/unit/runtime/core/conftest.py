@@ -19,10 +19,11 @@ Command = TypeVar("Command")
 
 
 class Session:
-    """Two CPUs, four MiB, two workers wanted; the driver is there."""
+    """Two CPUs, two GPUs, four MiB, two workers wanted; the driver is there."""
 
     def __init__(self) -> None:
-        self.core = SchedulerCore({"CPU": 20_000}, store_limit_bytes=4 * MIB, workers_target=2)
+        total = {"CPU": 20_000, "GPU": 20_000}
+        self.core = SchedulerCore(total, store_limit_bytes=4 * MIB, workers_target=2)
         self.now_ns = 1
         self.commands: list[c.Command] = []
         self.ids = 100
@@ -45,11 +46,12 @@ class Session:
 
     def define(
         self, cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3,
-        closure: tuple[int, ...] = (), client: int = 0,
+        closure: tuple[int, ...] = (), client: int = 0, more: tuple[tuple[str, int], ...] = (),
+        extras: tuple[tuple[str, object], ...] = (),
     ) -> int:  # fmt: skip
         self.ids += 1
-        shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-        definition = (kind, "work", b"", closure, shape, returns, retries, "", ())
+        shape = ((("CPU", int(cpus * 10_000)),) if cpus else ()) + more
+        definition = (kind, "work", b"", closure, shape, returns, retries, "", extras)
         self(e.Defined(client, self.ids, definition))
         return self.ids
 

@@ -25,7 +25,8 @@ class CoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.core = SchedulerCore({"CPU": 20_000}, store_limit_bytes=1 << 20, workers_target=2)
+        total = {"CPU": 20_000, "GPU": 20_000}
+        self.core = SchedulerCore(total, store_limit_bytes=1 << 20, workers_target=2)
         self.model = CoreModel()
         self.now = 1
         self.clients = 0
@@ -38,6 +39,7 @@ class CoreMachine(RuleBasedStateMachine):
 
     def handle(self, event: e.Event) -> None:
         self.now += 100_000
+        stopped = []
         for command in self.core.handle(event, self.now):
             if isinstance(command, c.Dispatch):
                 for task, *_ in command.assignments:
@@ -49,6 +51,11 @@ class CoreMachine(RuleBasedStateMachine):
                         self.inbox[command.client].append(task)
             elif isinstance(command, c.KillWorker):
                 self.killed = command.client
+            elif isinstance(command, c.StopWorker):
+                stopped.append(command.client)
+        for worker in stopped:
+            assert not self.inbox[worker], f"worker {worker} is stopped and has tasks"
+            self._lose(worker, announced=False)
 
     def mint(self, client: int, count: int) -> int:
         first = self.ids[client]
@@ -222,17 +229,18 @@ class CoreMachine(RuleBasedStateMachine):
             self._lose(worker, announced=False)
         del self.model.held[DRIVER]
         self.handle(e.ClientLost(DRIVER, "left", 0))
-        self.clients += 1
-        self._join(self.clients, is_worker=True)
-        inbox = self.inbox[self.clients]
-        while inbox:
-            task = inbox.pop(0)
+        state = self.core.state
+        while state.tasks:
+            if not self.busy():
+                self.clients += 1
+                self._join(self.clients, is_worker=True)
+            worker = self.busy()[0]
+            task = self.inbox[worker].pop(0)
             results = self.model.tasks[task].results
             self.model.succeed(task, ())
             outputs = [(b"v", ()) for _ in results]
-            self.handle(e.Finished(self.clients, [(task, OK, outputs, 0, 10_000, 1)]))
+            self.handle(e.Finished(worker, [(task, OK, outputs, 0, 10_000, 1)]))
             self.agree()
-        state = self.core.state
         left = (state.tasks, state.objects, state.templates, state.children, state.inline_bytes)
         assert not any(left), left
         assert state.available == state.total

@@ -25,6 +25,9 @@ def state(session: Any) -> ClusterState:
     template = session.define(1)
     session.submit(10, 11, 12, 13, template=template)
     session.submit(14, template=template, deps=(10,))
+    demand = (("GPU", 5_000), ("environment a", 0))
+    session.submit(40, template=session.define(0, more=demand))
+    session.join(3)
     session.submit(15, template=session.define(0))
     session.submit(20, template=template, parent=10, client=1)
     session.store(30, 2)
@@ -80,6 +83,18 @@ def leak_resources(state: ClusterState) -> None:
     state.available["CPU"] -= 1
 
 
+def give_a_gpu_twice(state: ClusterState) -> None:
+    state.devices[0] = 10_000
+
+
+def give_a_gpu_to_nobody(state: ClusterState) -> None:
+    next(w for w in state.clients.values() if w.devices).devices = ()
+
+
+def run_in_two_environments(state: ClusterState) -> None:
+    state.clients[3].environment = "environment b"
+
+
 def leave_an_orphan(state: ClusterState) -> None:
     state.children.clear()
 
@@ -89,7 +104,7 @@ def be_idle_and_busy(state: ClusterState) -> None:
 
 
 def let_a_worker_rest(state: ClusterState) -> None:
-    state.idle[3] = state.clients[3] = ClientRecord(3, True, 3)
+    state.idle[4] = state.clients[4] = ClientRecord(4, True, 4)
 
 
 def leak_an_extent(state: ClusterState) -> None:
@@ -135,6 +150,9 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (keep_memory_for_nobody, "unreferenced_memory_is_looked_at"),
     (pin_on_one_side, "pins_agree"),
     (leak_resources, "resources_are_conserved"),
+    (give_a_gpu_twice, "devices_are_not_overcommitted"),
+    (give_a_gpu_to_nobody, "devices_are_not_overcommitted"),
+    (run_in_two_environments, "workers_are_idle_or_leased"),
     (leave_an_orphan, "children_are_indexed"),
     (be_idle_and_busy, "workers_are_idle_or_leased"),
     (let_a_worker_rest, "no_ready_task_beside_an_idle_worker"),
