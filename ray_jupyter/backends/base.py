@@ -108,7 +108,7 @@ class Backend(Protocol):
         Keys: ``workers`` (int), ``workers_busy`` (int), ``workers_blocked`` (int),
         ``pids`` (list[int], runtime processes without the driver), ``tasks`` (dict state ->
         int, ``FINISHED`` and ``FAILED`` counted since the start), ``retries`` (int), ``objects`` (int),
-        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes`` (int), ``task_cpu_ns``
+        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes``, ``lineage_bytes`` (int), ``task_cpu_ns``
         and ``task_wall_ns`` (int, summed over finished tasks).
         """
 

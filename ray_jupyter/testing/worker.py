@@ -183,7 +183,6 @@ class FakeWorker(TaskRunner):
         self.stack.append(Frame(assignment[0], work, serial=self.mint(), dep_ids=dep_ids))
         next(work)  # announced: from here on it can be interrupted
 
-
     def _use(self, template: int, definition: Definition) -> None:
         """A task begins: this process must be fit for it, and may never be for others."""
         self.calls[template] += 1

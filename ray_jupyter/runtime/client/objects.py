@@ -17,7 +17,7 @@ from ray_jupyter.runtime.client.counting import Counts
 from ray_jupyter.runtime.client.futures import Futures
 from ray_jupyter.runtime.client.mappings import Mappings
 from ray_jupyter.runtime.client.requests import Requests
-from ray_jupyter.runtime.client.values import Values
+from ray_jupyter.runtime.client.values import LostValueError, Values
 from ray_jupyter.runtime.client.waiting import Missing
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import first_id
@@ -98,19 +98,29 @@ class Objects:
             if type(descriptor) is bytes:
                 values.append(self.values.load(object_id, descriptor))
                 continue
+            found = self._load_when_there(object_id, deadline)
+            if not found:
+                raise GetTimeoutError(
+                    f"{len(ids) - len(values)} of {len(ids)} objects were not ready within "
+                    f"{timeout_s} s; their tasks go on, and get can be called again"
+                )
+            values += found
+        return values
+
+    def _load_when_there(self, object_id: int, deadline: float | None) -> list[Any]:
+        """Return the value, in a list, which is empty if it does not come in time."""
+        while True:
             # Shielded, so that what begins to be used ends to be: waiting and unpickling lift.
             with self.channel.shield:
                 descriptor = self._use_when_there(object_id, deadline)
                 if descriptor is None:
-                    raise GetTimeoutError(
-                        f"{len(ids) - len(values)} of {len(ids)} objects were not ready within "
-                        f"{timeout_s} s; their tasks go on, and get can be called again"
-                    )
+                    return []
                 try:
-                    values.append(self.values.load(object_id, descriptor))
+                    return [self.values.load(object_id, descriptor)]
+                except LostValueError:
+                    continue  # it is somewhere else now, or made again, or an error says why not
                 finally:
                     self._end_use_of(object_id, descriptor)
-        return values
 
     def _use_when_there(self, object_id: int, deadline: float | None) -> m.Descriptor:
         """Return ``_use`` of the object, or ``None`` if it does not come in time."""

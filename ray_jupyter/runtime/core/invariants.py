@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from ray_jupyter.runtime.core.allocator import round_up
-from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord
+from ray_jupyter.runtime.core.state import ClusterState, LineageRecord, ObjectRecord
 from ray_jupyter.runtime.core.transitions import (
     PENDING_ARGS_AVAIL,
     PENDING_NODE_ASSIGNMENT,
@@ -300,6 +300,7 @@ def allocations_make_progress(state: ClusterState) -> Violations:
 def templates_have_users(state: ClusterState) -> Violations:
     """``users`` is the definer, while it may name the template, and the live tasks."""
     users = Counter(task.template.id for task in state.tasks.values())
+    users.update(known.template.id for known in state.lineage.values() if known.template)
     for template in state.templates.values():
         expected = users[template.id] + (template.definer is not None)
         if template.users != expected or not expected:
@@ -309,6 +310,22 @@ def templates_have_users(state: ClusterState) -> Violations:
     known = {i for client in state.clients.values() for i in client.known}
     for template_id in (users.keys() | known) - state.templates.keys():
         yield f"template {template_id} does not exist any more and somebody knows it"
+
+
+def lineage_is_needed(state: ClusterState) -> Violations:
+    """What is remembered can be run, is counted, and somebody may still need it."""
+    uses: Counter[LineageRecord] = Counter()
+    uses.update(record.lineage for record in state.objects.values() if record.lineage)
+    for known in state.lineage.values():
+        uses.update(s for s in known.inputs.values() if isinstance(s, LineageRecord))
+    for known in {*uses, *state.lineage.values()}:
+        if known.uses != uses[known] or not known.uses:
+            yield f"lineage of task {known.task} has {uses[known]} uses, not {known.uses}"
+        if (known.template is not None) != (state.lineage.get(known.task) is known):
+            yield f"lineage of task {known.task} is half forgotten: {known.obstacle!r}"
+    cost_bytes = sum(known.cost_bytes for known in state.lineage.values())
+    if cost_bytes != state.lineage_bytes:
+        yield f"lineage costs {cost_bytes} bytes, not {state.lineage_bytes}"
 
 
 def actors_are_fed(state: ClusterState) -> Violations:
@@ -355,6 +372,7 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     memory_is_owned,
     allocations_make_progress,
     templates_have_users,
+    lineage_is_needed,
     actors_are_fed,
     bytes_are_counted,
 )

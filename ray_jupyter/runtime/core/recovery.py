@@ -12,10 +12,11 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, leases, memory, placement
+from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core.references import discard, lost, seal, settle
+from ray_jupyter.runtime.core.references import discard, lost, release_template, seal, settle
 from ray_jupyter.runtime.core.state import (
+    NOBODY,
     ActorRecord,
     ClientRecord,
     ClusterState,
@@ -120,21 +121,28 @@ def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object
         _actor_started(state, out, task)
     elif type(outputs) is list:
         for index, (value, contained) in enumerate(outputs):
-            _settle_output(state, out, task.id + index, value, contained)
+            _settle_output(state, out, task, index, value, contained)
+        for template in lineage.remember(state, task):
+            discard(state, out, release_template(state, out, template.id))
     elif task.num_returns:
-        _settle_output(state, out, task.id, outputs, ())
+        _settle_output(state, out, task, 0, outputs, ())
     _close(state, out, task)
 
 
 def _settle_output(
-    state: ClusterState, out: Outbox, object_id: int, value: Descriptor, contained: tuple[int, ...]
-) -> None:
-    record = state.objects.get(object_id)
-    if record is not None:
-        _wake(state, out, seal(state, out, record, value, contained))
+    state: ClusterState, out: Outbox, task: TaskRecord, index: int, value: Descriptor,
+    contained: tuple[int, ...],
+) -> None:  # fmt: skip
+    record = state.objects.get(task.id + index)
+    if record is not None and record.producer is task:
+        wake(state, out, seal(state, out, record, value, contained))
+    elif type(value) is tuple and value[0] == STORED:
+        # The task ran again for another of its results.
+        memory.abandon(state, state.grants.get(value[1], NOBODY), value[1])
 
 
-def _wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
+def wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
+    """What these tasks waited for is there."""
     for task in tasks:
         if task.state is PENDING_ARGS_AVAIL:
             admit(state, out, task)
@@ -191,7 +199,7 @@ def _fail_one(
         doomed += [(call, cause) for call in actors.end(state, out, actor, cause)]
     for index in range(max(1, task.num_returns)):
         record = state.objects.get(task.id + index)
-        if record is not None:
+        if record is not None and record.producer is task:
             for dependent in seal(state, out, record, value):
                 if dependent.state is PENDING_ARGS_AVAIL:
                     doomed.append((dependent, _failed_dependency(state, dependent)))
@@ -214,7 +222,7 @@ def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
         discard(state, out, task.deps)
     if task.held:
         discard(state, out, task.held)
-    _release_template(state, out, task.template.id)
+    discard(state, out, release_template(state, out, task.template.id))
 
 
 def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) -> None:
@@ -222,21 +230,7 @@ def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) ->
     template = state.templates.get(template_id)
     if template is not None and template.definer == client:
         template.definer = None
-        _release_template(state, out, template_id)
-
-
-def _release_template(state: ClusterState, out: Outbox, template_id: int) -> None:
-    """One user less; without users the function and what its closure holds go."""
-    template = state.templates[template_id]
-    template.users -= 1
-    if template.users:
-        return
-    del state.templates[template_id]
-    for client in state.clients.values():
-        if template_id in client.known:
-            client.known.discard(template_id)
-            out.commands.append(c.Forget(client.id, [template_id]))
-    discard(state, out, template.definition[3])
+        discard(state, out, release_template(state, out, template_id))
 
 
 def _may_retry(task: TaskRecord) -> bool:
@@ -386,6 +380,6 @@ def _actor_started(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     record = state.objects.get(task.id)
     actor = state.actors.get(task.id)
     if record is not None:
-        _wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
+        wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
     if actor is not None and task.id in state.actors:
         actors.feed(state, out, actor)

@@ -119,7 +119,7 @@ class ObjectRecord:
     """
 
     __slots__ = (
-        "contained", "dependents", "holders", "id", "pins", "producer", "size_bytes",
+        "contained", "dependents", "holders", "id", "lineage", "pins", "producer", "size_bytes",
         "spill_path", "spilling", "subscribers", "used_at", "value",
     )  # fmt: skip
 
@@ -136,6 +136,35 @@ class ObjectRecord:
         self.spilling = False
         self.spill_path: str | None = None
         self.used_at = 0
+        self.lineage: LineageRecord | None = None
+
+
+class LineageRecord:
+    """What is remembered of an ended task whose results may get lost: see ``lineage``.
+
+    ``uses`` counts results and other records that need it. Without a ``template`` the task
+    cannot run again, and ``obstacle`` says why.
+    """
+
+    __slots__ = (
+        "args", "attempt", "cost_bytes", "deps", "held", "inputs", "name", "obstacle",
+        "submitter", "task", "template", "uses",
+    )  # fmt: skip
+
+    def __init__(self, task: TaskRecord) -> None:
+        self.task = task.id
+        self.name = task.template.name
+        self.args = task.args
+        self.deps = task.deps
+        self.held = task.held
+        self.submitter = task.submitter
+        self.attempt = task.attempt
+        self.template: TemplateRecord | None = None
+        self.obstacle = ""
+        self.inputs: dict[int, bytes | LineageRecord | None] = {}
+        """What each input could be had from: itself, its task, or (``None``) nothing."""
+        self.cost_bytes = 0
+        self.uses = 0
 
 
 class ClientRecord:
@@ -256,6 +285,9 @@ class ClusterState:
         """Those of ``objects`` that are in shared memory: what may be spilled."""
         self.unreferenced: dict[int, ObjectRecord] = {}
         """Objects nobody refers to whose memory somebody still looks at."""
+        self.lineage: dict[int, LineageRecord] = {}
+        """By task: those that can run again, oldest first."""
+        self.lineage_bytes = 0
         self.allocations: deque[AllocationRecord] = deque()
         self.clock = 0
         """Counts uses of stored objects; orders them for spilling."""

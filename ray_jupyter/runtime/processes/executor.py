@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.errors import SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
 from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.client.values import LostValueError
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.store.serialization import SCALARS, deserialize, serialize
 
@@ -38,7 +39,8 @@ class Executor:
     Args:
         values: loads arguments and stores results.
         shield: lifted while an ``Interrupted`` may strike.
-        fetch: returns the value of an object by id (a function too large for a message).
+        fetch: returns the value of an object by id: of a function too large for a message, of
+            an argument that is not where it was.
         end_use: told when a dependency has been loaded.
         enter: changes this process to an environment.
     """
@@ -136,7 +138,11 @@ class Executor:
                 loads.popleft()
                 continue
             with self._shield:  # whatever strikes, the use of each ends once
-                values.append(self._values.load(object_id, descriptor))
+                try:
+                    value = self._values.load(object_id, descriptor)
+                except LostValueError:
+                    value = self._fetch(object_id)
+                values.append(value)
                 loads.popleft()
                 self._end_use_of(object_id, descriptor)
         call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)

@@ -39,7 +39,7 @@ EVENTS: dict[int, Any] = {
     m.FINISHED: e.Finished, m.BLOCKED: e.Blocked, m.UNBLOCKED: e.Unblocked,
     m.RETURNED: e.Returned, m.CANCEL: e.CancelRequested, m.KILL_ACTOR: e.KillActorRequested,
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
-    m.RESTORED: e.Restored, m.UNPIN: e.Unpinned,
+    m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.LOST: e.ObjectLost,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {

@@ -25,6 +25,7 @@ ABANDON        offset of an extent that was granted and will not be used
 PUNCHED        offsets of a grant's extents to give back, whether that was done
 SPILLED        request id, list of (object id, path)
 RESTORED       object id, offset, size in bytes
+LOST           object id, path of its file, why it cannot be read
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
 =============  ==========================================================================
@@ -82,7 +83,8 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-) = range(21)  # fmt: skip
+    LOST,
+) = range(22)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP,
