@@ -40,6 +40,7 @@ def remember(state: ClusterState, task: TaskRecord) -> list[TemplateRecord]:
     if not large:
         return []
     known = state.lineage.get(task.id) or _record(state, task)
+    known.attempt = task.attempt
     for record in large:
         if record.lineage is not known:
             record.lineage = known

@@ -20,7 +20,7 @@ from __future__ import annotations
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import leases
 from ray_jupyter.runtime.core.leases import fits
-from ray_jupyter.runtime.core.references import lost, pin
+from ray_jupyter.runtime.core.references import lost, misses_again, pin
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
     ClientRecord,
@@ -52,6 +52,8 @@ SPARE_LIMIT = 512
 
 def enqueue(state: ClusterState, task: TaskRecord, *, front: bool = False) -> None:
     """All dependencies are there: the task may run."""
+    if task.deps and task.state is SUBMITTED_TO_WORKER and misses_again(state, task):
+        return
     task.move(PENDING_NODE_ASSIGNMENT)
     queue = state.queues.get(task.shape)
     if queue is None:

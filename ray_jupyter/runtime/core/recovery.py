@@ -353,7 +353,7 @@ def hand_back(state: ClusterState, out: Outbox, worker: ClientRecord, task_ids: 
         if task.cancelled:
             fail(state, out, task, _CANCELLED_VALUE)
         elif task.actor is not None:
-            actors.take_back(task.actor, task)
+            actors.take_back(state, task.actor, task)
         else:
             placement.enqueue(state, task, front=True)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import lineage
 from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord, Outbox, TaskRecord
+from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL
 from ray_jupyter.runtime.protocol.messages import (
     SPILLED,
     STORED,
@@ -70,13 +71,25 @@ def depend(state: ClusterState, task: TaskRecord) -> None:
         retain(state, task.held)
     if task.deps:
         retain(state, task.deps)
-        for object_id in task.deps:
-            record = state.objects[object_id]
-            if record.value is None:
-                task.missing += 1
-                if record.dependents is None:
-                    record.dependents = []
-                record.dependents.append(task)
+        _await_missing(state, task)
+
+
+def misses_again(state: ClusterState, task: TaskRecord) -> bool:
+    """A task comes back from a worker: return whether it has to wait for a lost object."""
+    _await_missing(state, task)
+    if task.missing:
+        task.move(PENDING_ARGS_AVAIL)
+    return task.missing > 0
+
+
+def _await_missing(state: ClusterState, task: TaskRecord) -> None:
+    for object_id in task.deps:
+        record = state.objects[object_id]
+        if record.value is None:
+            task.missing += 1
+            if record.dependents is None:
+                record.dependents = []
+            record.dependents.append(task)
 
 
 def hold(state: ClusterState, client: int, ids: Iterable[int]) -> None:

@@ -72,6 +72,26 @@ class Session:
     ) -> list[c.Command]:
         return self(e.Finished(client, [(task, status, outputs, 0, took_ns, took_ns)]))
 
+    def finish_large(self, client: int, task: int, kib: int = 4) -> int:
+        """End a task with one result in shared memory; return its offset."""
+        told = self(e.AllocationRequested(client, task, kib << 10))
+        [offset] = [command.offset for command in told if isinstance(command, c.Grant)]
+        self.finish(client, task, [((m.STORED, offset, kib << 10), ())])
+        return offset
+
+    def spill(self, *ids: int) -> None:
+        """Have the driver write everything to disk; the paths are ``spill/`` and the id."""
+        told = self(e.AllocationRequested(0, 9_999, 4 * MIB))
+        [command] = [command for command in told if isinstance(command, c.SpillVictims)]
+        assert {victim for victim, _, _ in command.victims} >= set(ids)
+        files = [(victim, f"spill/{victim}") for victim, _, _ in command.victims]
+        told = self(e.SpilledOut(0, 9_999, files))
+        [offset] = [command.offset for command in told if isinstance(command, c.Grant)]
+        self(e.Abandoned(0, offset))
+
+    def lose_file(self, object_id: int, client: int = 0) -> list[c.Command]:
+        return self(e.ObjectLost(client, object_id, f"spill/{object_id}", "gone"))
+
     def lose(self, client: int, running: int = 0) -> list[c.Command]:
         return self(e.ClientLost(client, "worker was killed by SIGKILL", running))
 

@@ -25,9 +25,12 @@ def state(session: Any) -> ClusterState:
     template = session.define(1)
     session.submit(10, 11, 12, 13, template=template)
     session.submit(14, template=template, deps=(10,))
-    demand = (("GPU", 5_000), ("environment a", 0))
-    session.submit(40, template=session.define(0, more=demand))
     session.join(3)
+    inside = (("environment a", 0),)
+    session.submit(40, template=session.define(0, more=inside))
+    session.finish_large(3, 40)
+    session.want(40)
+    session.submit(41, template=session.define(0, more=(("GPU", 5_000), *inside)))
     session.submit(15, template=session.define(0))
     session.submit(20, template=template, parent=10, client=1)
     session.store(30, 2)
@@ -128,6 +131,14 @@ def miscount_users(state: ClusterState) -> None:
     next(iter(state.templates.values())).users += 1
 
 
+def need_a_lineage_twice(state: ClusterState) -> None:
+    state.lineage[40].uses += 1
+
+
+def miscount_lineage(state: ClusterState) -> None:
+    state.objects[40].lineage = None
+
+
 def keep_a_call_back(state: ClusterState) -> None:
     task = state.tasks[6]
     del state.clients[2].inflight[6]
@@ -161,6 +172,8 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (ignore_a_request, "allocations_make_progress"),
     (mark_a_victim, "allocations_make_progress"),
     (miscount_users, "templates_have_users"),
+    (need_a_lineage_twice, "lineage_is_needed"),
+    (miscount_lineage, "lineage_is_needed"),
     (keep_a_call_back, "actors_are_fed"),
     (miscount_bytes, "bytes_are_counted"),
 ]
