@@ -54,13 +54,13 @@ def make_template(
     function: Callable[..., Any], name: str, options: Mapping[str, Any], *, actor: bool = False
 ) -> TaskTemplate:
     """Return the template of a task, or of an actor, which needs no CPU unless options say so."""
-    retry = options.get("retry_exceptions", False)
+    retries, retry = options.get("max_retries"), options.get("retry_exceptions", False)
     return TaskTemplate(
         function,
         name=options.get("name") or name,
         num_returns=options.get("num_returns", 1),
         resources=_resources(options, num_cpus=0 if actor else 1),
-        max_retries=options.get("max_retries", 3),
+        max_retries=3 if retries is None else retries,
         retry_exceptions=tuple(retry) if isinstance(retry, (list, tuple)) else bool(retry),
         extras=_extras(options, actor=actor),
     )
@@ -198,7 +198,7 @@ _COMMON: dict[str, Callable[[str, Any], None]] = {
 }
 _TASK = _COMMON | {
     "max_calls": _whole_or_none(0),
-    "max_retries": _whole(-1),
+    "max_retries": _whole_or_none(-1),
     "name": _name,
     "num_returns": _num_returns,
     "retry_exceptions": _exceptions,

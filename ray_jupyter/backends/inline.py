@@ -28,7 +28,6 @@ from ray_jupyter.errors import (
     SerializationError,
     StaleRefError,
 )
-from ray_jupyter.runtime.client.functions import check_node
 from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
@@ -60,7 +59,8 @@ class InlineBackend:
         self.drop = self._store.drop
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
-        self._places = Places(config)
+        self._places = Places(config, self.session_id)
+        self.gpu_ids = self._places.gpu_ids
         self._actor_places: dict[int, Place] = {}
 
     # Tasks and actors
@@ -156,10 +156,6 @@ class InlineBackend:
 
     # What is going on
 
-    def gpu_ids(self) -> list[str]:
-        """See ``Backend.gpu_ids``."""
-        return self._places.gpu_ids()
-
     def environment(self) -> str:
         """See ``Backend.environment``."""
         return self._places.here.environment
@@ -211,8 +207,7 @@ class InlineBackend:
     ) -> _Call:
         """Return the call as it would be sent; check that all of it can be sent."""
         self._release_dropped()
-        self._check_feasible(template)
-        check_node(template, self.session_id)
+        self._places.check(template)
         if template.registration != self.session_id and template.function is not None:
             try:
                 serialize(template.function)
@@ -236,15 +231,6 @@ class InlineBackend:
         except SerializationError as error:
             raise blame_argument(template, args, kwargs, error) from error
         return _Call(payload, references)
-
-    def _check_feasible(self, template: TaskTemplate) -> None:
-        total = self._config.totals()
-        for name, amount in template.resources.items():
-            if amount > total.get(name, 0.0):
-                raise ValueError(
-                    f"{template.name} asks for {amount:g} of {name!r} and the session has "
-                    f"{total.get(name, 0.0):g}: it could never run; give init() more"
-                )
 
     def _run(
         self, template: TaskTemplate, function: Callable[..., Any], call: _Call, place: Place
@@ -292,13 +278,7 @@ class InlineBackend:
             result = function(*args, **kwargs)
         finally:
             self._journal.leave(template, marks)
-        values = []
-        for value in _results(template, result):
-            try:
-                values.append(Value(serialize(value)))
-            except SerializationError as error:
-                raise blame_result(template, value, error) from error
-        return values
+        return [_stored(template, value) for value in _results(template, result)]
 
     def _fail(self, template: TaskTemplate, error: RayError) -> int:
         """Store ``error`` as every result of a call that did not run."""
@@ -316,6 +296,13 @@ class InlineBackend:
         for object_id in self._store.release_dropped():
             self._end_actor(object_id)
             self._deaths.pop(object_id, None)
+
+
+def _stored(template: TaskTemplate, value: Any) -> Value:
+    try:
+        return Value(serialize(value))
+    except SerializationError as error:
+        raise blame_result(template, value, error) from error
 
 
 def _results(template: TaskTemplate, result: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from ray_jupyter import environment
+from ray_jupyter.runtime.client.functions import check_node
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.protocol.messages import RUNTIME_ENV
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS, TaskTemplate
@@ -33,14 +34,31 @@ class Place(NamedTuple):
 class Places:
     """``here`` is the place of what runs now."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, session_id: str) -> None:
         self.here = Place(config.runtime_env)
+        self._total = config.totals()
+        self._session_id = session_id
         self._names = config.gpus
         self._free = devices.make(round(config.num_gpus * RESOURCE_UNITS))
 
     def gpu_ids(self) -> list[str]:
         """Return the names of the GPUs of what runs now."""
         return [self._names[device] for device in self.here.gpus]
+
+    def check(self, template: TaskTemplate) -> None:
+        """Refuse what could never run.
+
+        Raises:
+            ValueError: it asks for more than there is, or for another node.
+        """
+        check_node(template, self._session_id)
+        for name, amount in template.resources.items():
+            have = self._total.get(name, 0.0)
+            if amount > have:
+                raise ValueError(
+                    f"{template.name} asks for {amount:g} {name}, and this session has {have:g}: "
+                    "it could never run; give init() more"
+                )
 
     def take(self, template: TaskTemplate) -> Place:
         """Return the place of a call from here; ``release`` it."""

@@ -20,14 +20,19 @@ from __future__ import annotations
 from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.failures import FailureTests
 from ray_jupyter.testing.suite.objects import ObjectTests
+from ray_jupyter.testing.suite.resources import ResourceTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
-__all__ = ["BackendSessionTests", "BackendTests"]
+__all__ = ["BackendResourceTests", "BackendSessionTests", "BackendTests"]
 
 
 class BackendTests(TaskTests, ObjectTests, FailureTests, ActorTests, ReportTests):
     """All tests that share one session."""
+
+
+class BackendResourceTests(ResourceTests):
+    """Tests of a session with two GPUs, which need not exist."""
 
 
 class BackendSessionTests(SessionTests):

@@ -276,8 +276,7 @@ class World(Ledger):
         assert not self.driver.stack, f"the driver still waits for {self.driver.stack[-1].wants}"
         assert state.finished + state.failed == state.records_total
         ended = [record[0] for record in state.records]
-        rebuilt = self.happened["lost file"]  # then a task may end once more
-        assert rebuilt or len(set(ended)) == len(ended), "a task ended twice"
+        assert self.happened["lost file"] or len(set(ended)) == len(ended), "a task ended twice"
         if not self.happened["crash"]:
             assert len(set(ended)) == self.submitted, (
                 f"{self.submitted} submitted, {len(ended)} ended"

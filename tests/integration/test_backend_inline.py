@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+from ray_jupyter.testing.backend_suite import (
+    BackendResourceTests,
+    BackendSessionTests,
+    BackendTests,
+)
 
 ARGUMENTS = {"mode": "inline", "num_cpus": 2, "resources": {"disk": 2}}
 
@@ -15,3 +19,9 @@ class TestInline(BackendTests):
 
 class TestInlineSessions(BackendSessionTests):
     arguments = ARGUMENTS
+
+
+class TestInlineResources(BackendResourceTests):
+    arguments = ARGUMENTS | {"num_gpus": 2}
+    runs_in_background = False
+    runs_in_processes = False

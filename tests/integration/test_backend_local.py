@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ray_jupyter.testing.backend_suite import BackendSessionTests, BackendTests
+from ray_jupyter.testing.backend_suite import (
+    BackendResourceTests,
+    BackendSessionTests,
+    BackendTests,
+)
 
 ARGUMENTS = {"mode": "local", "num_cpus": 2, "resources": {"disk": 2}}
 
@@ -13,3 +17,7 @@ class TestLocal(BackendTests):
 
 class TestLocalSessions(BackendSessionTests):
     arguments = ARGUMENTS
+
+
+class TestLocalResources(BackendResourceTests):
+    arguments = ARGUMENTS | {"num_gpus": 2}

@@ -110,29 +110,20 @@ class Objects:
     def _load_when_there(self, object_id: int, deadline: float | None) -> list[Any]:
         """Return the value, in a list, which is empty if it does not come in time."""
         while True:
-            # Shielded, so that what begins to be used ends to be: waiting and unpickling lift.
+            # Shielded, so that what begins to be used ends to be: unpickling lifts.
             with self.channel.shield:
-                descriptor = self._use_when_there(object_id, deadline)
-                if descriptor is None:
-                    return []
-                try:
-                    return [self.values.load(object_id, descriptor)]
-                except LostValueError:
-                    continue  # it is somewhere else now, or made again, or an error says why not
-                finally:
-                    self._end_use_of(object_id, descriptor)
-
-    def _use_when_there(self, object_id: int, deadline: float | None) -> m.Descriptor:
-        """Return ``_use`` of the object, or ``None`` if it does not come in time."""
-        descriptor = self._use(object_id)
-        while descriptor is None:
+                descriptor = self._use(object_id)
+                if descriptor is not None:
+                    try:
+                        return [self.values.load(object_id, descriptor)]
+                    except LostValueError:
+                        continue  # it moved, or is made again, or an error says why not
+                    finally:
+                        self._end_use_of(object_id, descriptor)
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                return None
-            # It was there, and went to disk while the ones before were being loaded.
-            self.await_objects([object_id], 1, left)
-            descriptor = self._use(object_id)
-        return descriptor
+                return []
+            self.await_objects([object_id], 1, left)  # it moved meanwhile
 
     def _use(self, object_id: int) -> m.Descriptor:
         """Return the descriptor if it is known; a stored one stays where it is until ended."""

@@ -6,6 +6,6 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
-        for part in ("actors", "base", "failures", "objects", "sessions", "tasks")
+        for part in ("actors", "base", "failures", "objects", "resources", "sessions", "tasks")
     )
 )
