@@ -12,6 +12,7 @@ from ray_jupyter.runtime.core import (
     leases,
     memory,
     placement,
+    reconstruction,
     recovery,
     references,
     state,
@@ -80,6 +81,22 @@ def never_recall(patch: Patch) -> None:
     patch.setattr(workers, "rebalance", lambda state, out, now_ns: None)
 
 
+def believe_that_nothing_gets_lost(patch: Patch) -> None:
+    patch.setattr(reconstruction, "lose", lambda *args: None)
+
+
+def forget_who_waits_for_a_lost_object(patch: Patch) -> None:
+    patch.setattr(reconstruction, "_have_others_wait", lambda state, lost: None)
+
+
+def run_in_any_environment(patch: Patch) -> None:
+    def any_worker(state: Any, queue: Any) -> Any:
+        pool = state.idle or state.settled
+        return pool.popitem()[1] if pool else None
+
+    patch.setattr(leases, "take_idle", any_worker)
+
+
 def run_seeds() -> None:
     for seed in range(SEEDS):
         simulation.run(seed)
@@ -97,6 +114,9 @@ def run_seeds() -> None:
         feed_an_actor_what_is_not_ready,
         let_requests_for_memory_wait,
         never_recall,
+        believe_that_nothing_gets_lost,
+        forget_who_waits_for_a_lost_object,
+        run_in_any_environment,
     ],
 )
 def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:

@@ -33,6 +33,9 @@ def lose(
         lost.value = (SYSTEM_ERROR, "ObjectReconstructionFailedError", text)
         contained, lost.contained = lost.contained, ()
         references.discard(state, out, contained)
+        for task in list(state.tasks.values()):
+            if task.state is PENDING_NODE_ASSIGNMENT and object_id in task.deps:
+                recovery.fail(state, out, task, lost.value)
     else:
         assert lost.lineage is not None, "without lineage there is an obstacle"
         lost.value = None

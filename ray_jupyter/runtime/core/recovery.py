@@ -190,6 +190,8 @@ def _fail_one(
     """End the task; return those that fail with it, and why."""
     task.move(FAILED)
     state.failed += 1
+    if task.id in state.lineage:
+        state.lineage[task.id].attempt = task.attempt
     if not recorded:
         _record(state, task, FAILED, None, 0, 0)
     doomed: list[tuple[TaskRecord, Descriptor]] = []

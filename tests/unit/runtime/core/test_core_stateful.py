@@ -12,12 +12,17 @@ from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.recovery import is_error
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.ids import first_id
-from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR
+from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR, STORED
 from ray_jupyter.testing.models import CoreModel
 from ray_jupyter.testing.strategies import definitions
 
 DRIVER = 0
+LIMIT_BYTES = 1 << 20
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+
+
+def stored(value: object) -> bool:
+    return isinstance(value, tuple) and value[0] == STORED
 
 
 class CoreMachine(RuleBasedStateMachine):
@@ -26,7 +31,10 @@ class CoreMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         total = {"CPU": 20_000, "GPU": 20_000}
-        self.core = SchedulerCore(total, store_limit_bytes=1 << 20, workers_target=2)
+        self.core = SchedulerCore(total, store_limit_bytes=LIMIT_BYTES, workers_target=2)
+        self.granted = 0
+        self.requests = 0
+        self.victims: list[int] = []
         self.model = CoreModel()
         self.now = 1
         self.clients = 0
@@ -35,24 +43,40 @@ class CoreMachine(RuleBasedStateMachine):
         self.inbox: dict[int, list[int]] = {}
         self.blocked: dict[int, int] = {}
         self._join(DRIVER, is_worker=False)
-        self.handle(e.Wanted(DRIVER, []))
+        self.join()
 
     def handle(self, event: e.Event) -> None:
         self.now += 100_000
+        answers: list[e.Event] = []
         stopped = []
+        pins: dict[int, list[int]] = {}
         for command in self.core.handle(event, self.now):
             if isinstance(command, c.Dispatch):
-                for task, *_ in command.assignments:
+                for task, _, _, values, _ in command.assignments:
                     self.model.assign(task, command.client)
+                    pins.setdefault(command.client, []).extend(i for i, v in values if stored(v))
                     if command.in_place:
                         self.inbox[command.client].insert(0, task)
                         del self.blocked[command.client]
                     else:
                         self.inbox[command.client].append(task)
+            elif isinstance(command, c.Deliver):
+                ids = [i for i, value in command.objects if stored(value)]
+                pins.setdefault(command.client, []).extend(ids)
+            elif isinstance(command, c.Grant):
+                self.granted = command.offset
+                punched = [offset for offset, _ in command.punch]
+                answers.append(e.Punched(command.client, punched, done=True))
+            elif isinstance(command, c.SpillVictims):
+                self.victims = [victim for victim, _, _ in command.victims]
             elif isinstance(command, c.KillWorker):
                 self.killed = command.client
             elif isinstance(command, c.StopWorker):
                 stopped.append(command.client)
+        # Who got an address has looked, and looks no more.
+        answers += [e.Unpinned(client, ids) for client, ids in pins.items() if ids]
+        for answer in answers:
+            self.handle(answer)
         for worker in stopped:
             assert not self.inbox[worker], f"worker {worker} is stopped and has tasks"
             self._lose(worker, announced=False)
@@ -121,8 +145,11 @@ class CoreMachine(RuleBasedStateMachine):
             self.handle(e.Held(client, [object_id, object_id]))
 
     @precondition(lambda self: self.busy())
-    @rule(data=st.data(), status=st.sampled_from((OK, OK, OK, ERROR, RETRYABLE_ERROR)))
-    def finish(self, data: st.DataObject, status: int) -> None:
+    @rule(
+        data=st.data(), large=st.booleans(),
+        status=st.sampled_from((OK, OK, OK, ERROR, RETRYABLE_ERROR)),
+    )  # fmt: skip
+    def finish(self, data: st.DataObject, status: int, large: bool) -> None:
         worker = data.draw(st.sampled_from(self.busy()))
         task_id = self.inbox[worker].pop(0)
         task = self.model.tasks[task_id]
@@ -131,13 +158,53 @@ class CoreMachine(RuleBasedStateMachine):
             candidates = self.model.containable(task_id) & self.model.held[worker]
             inside = [data.draw(st.sampled_from(sorted(candidates) or [0]))]
             contained = tuple(i for i in inside if i) if task.results else ()
-            outputs = [(b"v", contained if i == 0 else ()) for i in range(len(task.results))]
-            self.model.succeed(task_id, contained)
-        elif status == RETRYABLE_ERROR:
+            self._succeed(worker, task_id, contained, large=large)
+            return
+        if status == RETRYABLE_ERROR:
             self.model.retry_or_fail(task_id, "error")
         else:
             self.model.fail(task_id, "error")
         self.handle(e.Finished(worker, [(task_id, status, outputs, 0, 10_000, 1)]))
+
+    def _succeed(
+        self, worker: int, task_id: int, contained: tuple[int, ...] = (), *, large: bool
+    ) -> None:
+        """A task ends well, with a large first result if it has one."""
+        results = self.model.tasks[task_id].results
+        value: object = b"v"
+        large = large and bool(results)
+        if large:
+            self.handle(e.AllocationRequested(worker, 1, 4096))
+            value = (STORED, self.granted, 4096)
+        outputs = [(b"v" if i else value, () if i else contained) for i in range(len(results))]
+        self.model.succeed(task_id, contained, large=large)
+        self.handle(e.Finished(worker, [(task_id, OK, outputs, 0, 10_000, 1)]))
+
+    @precondition(lambda self: self.busy())
+    @rule()
+    def finish_all(self) -> None:
+        """Whoever has something to do does some of it, with large results."""
+        for worker in self.busy():
+            while self.inbox.get(worker) and worker not in self.blocked:
+                self._succeed(worker, self.inbox[worker].pop(0), large=True)
+
+    @rule(data=st.data(), everything=st.sampled_from((True, True, False)))
+    def lose_files(self, data: st.DataObject, everything: bool) -> None:
+        """What is in memory goes to disk, and the disk is cleaned."""
+        self.requests += 1
+        self.victims = []
+        self.handle(e.AllocationRequested(DRIVER, self.requests, LIMIT_BYTES))
+        if self.victims:
+            files = [(victim, f"{victim}-{self.requests}") for victim in self.victims]
+            self.handle(e.SpilledOut(DRIVER, self.requests, files))
+        self.handle(e.Abandoned(DRIVER, self.granted))
+        objects = self.core.state.objects
+        spilled = [i for i, record in objects.items() if record.spill_path is not None]
+        for object_id in spilled if everything else data.draw(st.permutations(spilled))[:1]:
+            path = objects[object_id].spill_path if object_id in objects else None
+            if path is not None:
+                self.model.lose(object_id)
+                self.handle(e.ObjectLost(DRIVER, object_id, path, "gone"))
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
