@@ -178,6 +178,14 @@ def _flag(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
+def _events_of_an_actor(name: str, value: Any) -> None:
+    _flag(name, value)
+    if value is False:
+        raise NotImplementedError(
+            f"{name}=False is for tasks here: an actor's calls are always recorded; leave it out"
+        )
+
+
 def _dict(name: str, value: Any) -> None:
     if value is not None and not isinstance(value, dict):
         raise TypeError(f"{name} must be a dict, got {value!r}")
@@ -203,7 +211,7 @@ _TASK = _COMMON | {
     "num_returns": _num_returns,
     "retry_exceptions": _exceptions,
 }
-_ACTOR = _COMMON
+_ACTOR = _COMMON | {"enable_task_events": _events_of_an_actor}
 METHOD: dict[str, Callable[[str, Any], None]] = {"num_returns": _num_returns, "name": _name}
 
 # Options that only Ray honours, with the values that ask for what happens anyway.

@@ -1,7 +1,4 @@
-"""Where a task should run: Ray's strategies, which one machine can only obey or refuse.
-
-``ray_jupyter.util.scheduling_strategies`` has the same names, as in Ray.
-"""
+"""Where a task should run: Ray's strategies, which one machine can only obey or refuse."""
 
 from __future__ import annotations
 

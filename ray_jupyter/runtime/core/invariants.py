@@ -109,7 +109,7 @@ def resources_are_conserved(state: ClusterState) -> Violations:
     leased: Counter[str] = Counter()
     for client in state.clients.values():
         for name, units in client.lease or ():
-            if not (client.lease_released and name == "CPU"):
+            if not client.lease_released or name == "GPU":
                 leased[name] += units
     for name in {*state.total, *state.available, *leased}:
         total, available = state.total.get(name, 0), state.available.get(name, 0)

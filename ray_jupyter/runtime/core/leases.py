@@ -1,8 +1,8 @@
 """What a worker has while it runs tasks of one shape: resources, devices, an environment.
 
 Rules
-    * A task that waits for others gives its CPUs back and nothing else: the memory it uses, the
-      licence it has, the GPU it computes on are still its own.
+    * A task that waits for others gives everything back but its GPUs, on which its data are: so
+      no depth of tasks that wait for tasks blocks for ever, unless they ask for GPUs.
     * Devices belong to a lease. A worker that had some ends with it: libraries do not let go of
       a GPU, and do not look at the environment twice.
     * An environment is a part of a shape, without units. A worker that has run in one cannot go
@@ -14,8 +14,6 @@ from __future__ import annotations
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, Outbox, Queue, Shape
-
-CPU = "CPU"
 
 
 def fits(state: ClusterState, shape: Shape) -> bool:
@@ -60,27 +58,27 @@ def begin(state: ClusterState, out: Outbox, worker: ClientRecord, shape: Shape) 
 
 
 def pause(state: ClusterState, worker: ClientRecord) -> None:
-    """The worker waits: others may have its CPUs."""
+    """The worker waits: others may have what it does not use."""
     if worker.lease is not None and not worker.lease_released:
         worker.lease_released = True
         give_back(state, _lent(worker.lease))
 
 
 def resume(state: ClusterState, worker: ClientRecord) -> None:
-    """The worker goes on, whether its CPUs are free or not."""
+    """The worker goes on, whether that is free or not."""
     if worker.lease is not None and worker.lease_released:
         acquire(state, _lent(worker.lease))
     worker.lease_released = False
 
 
 def may_resume(state: ClusterState, worker: ClientRecord) -> bool:
-    """Return whether the worker has its CPUs, or could have them now."""
+    """Return whether the worker has all of its lease, or could have it now."""
     return worker.lease is None or not worker.lease_released or fits(state, _lent(worker.lease))
 
 
 def _lent(shape: Shape) -> Shape:
     """Return what a waiting worker gives back of its lease."""
-    return tuple(item for item in shape if item[0] == CPU)
+    return tuple(item for item in shape if item[0] != devices.GPU)
 
 
 def end(state: ClusterState, worker: ClientRecord) -> None:

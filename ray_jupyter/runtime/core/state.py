@@ -187,7 +187,7 @@ class ClientRecord:
         """Tasks sent and not ended, in the order the worker runs them."""
         self.lease: Shape | None = None
         self.lease_released = False
-        """Whether others may use the CPUs of the lease: the task waits."""
+        """Whether others may use the lease, but for its GPUs: the task waits."""
         self.devices: tuple[int, ...] = ()
         self.environment = ""
         """That of what it has run; empty while it can still run in any."""

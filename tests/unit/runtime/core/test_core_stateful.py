@@ -292,8 +292,8 @@ class CoreMachine(RuleBasedStateMachine):
         """Everybody leaves and what was submitted runs: nothing may stay behind."""
         if not hasattr(self, "core"):
             return
-        for worker in list(self.inbox):
-            self._lose(worker, announced=False)
+        while self.inbox:  # one that is lost may end another: its place is needed
+            self._lose(next(iter(self.inbox)), announced=False)
         del self.model.held[DRIVER]
         self.handle(e.ClientLost(DRIVER, "left", 0))
         state = self.core.state
