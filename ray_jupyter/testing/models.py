@@ -104,9 +104,9 @@ class CoreModel:
 
     def _source(self, object_id: int) -> int | None:
         record = self.objects[object_id]
-        if record.value != "ok":
-            return None
-        return record.producer if record.large else 0
+        if record.large:  # also while it is lost
+            return record.producer
+        return 0 if record.value == "ok" else None
 
     def lose(self, object_id: int) -> None:
         """The file of a spilled object is gone: its task runs again, if that can help."""
