@@ -25,25 +25,19 @@ def stored(value: object) -> bool:
     return isinstance(value, tuple) and value[0] == STORED
 
 
-class CoreMachine(RuleBasedStateMachine):
-    """Workers answer at once here; what crosses on the way is the simulation's matter."""
+class CoreConversation(RuleBasedStateMachine):
+    """What both are told, and what the core answers."""
 
-    @initialize()
-    def start(self) -> None:
-        total = {"CPU": 20_000, "GPU": 20_000}
-        self.core = SchedulerCore(total, store_limit_bytes=LIMIT_BYTES, workers_target=2)
-        self.granted = 0
-        self.requests = 0
-        self.victims: list[int] = []
-        self.model = CoreModel()
-        self.now = 1
-        self.clients = 0
-        self.ids: dict[int, int] = {}
-        self.templates: dict[object, int] = {}
-        self.inbox: dict[int, list[int]] = {}
-        self.blocked: dict[int, int] = {}
-        self._join(DRIVER, is_worker=False)
-        self.join()
+    core: SchedulerCore
+    model: CoreModel
+    now: int
+    clients: int
+    ids: dict[int, int]
+    inbox: dict[int, list[int]]
+    blocked: dict[int, int]
+    granted: int
+    victims: list[int]
+    killed: int
 
     def handle(self, event: e.Event) -> None:
         self.now += 100_000
@@ -95,6 +89,57 @@ class CoreMachine(RuleBasedStateMachine):
 
     def busy(self) -> list[int]:
         return [w for w, tasks in self.inbox.items() if tasks and w not in self.blocked]
+
+    def _succeed(
+        self, worker: int, task_id: int, contained: tuple[int, ...] = (), *, large: bool
+    ) -> None:
+        """A task ends well, with a large first result if it has one."""
+        results = self.model.tasks[task_id].results
+        value: object = b"v"
+        large = large and bool(results)
+        if large:
+            self.handle(e.AllocationRequested(worker, 1, 4096))
+            value = (STORED, self.granted, 4096)
+        outputs = [(b"v" if i else value, () if i else contained) for i in range(len(results))]
+        self.model.succeed(task_id, contained, large=large)
+        self.handle(e.Finished(worker, [(task_id, OK, outputs, 0, 10_000, 1)]))
+
+    def _lose(self, worker: int, announced: bool) -> None:
+        tasks = self.inbox.pop(worker)
+        del self.model.held[worker]
+        self.blocked.pop(worker, None)
+        started = {i for i in tasks if self.core.state.tasks[i].in_place}
+        running = tasks[0] if tasks and announced else 0
+        started |= {running} & set(tasks)
+        if running in started and self.core.state.tasks[running].in_place:
+            started.add(tasks[-1])  # it ran on the stack of the one below
+        for task in reversed(tasks):
+            if task in started:
+                self.model.retry_or_fail(task, "crashed")
+            else:
+                self.model.give_back(task)
+        self.handle(e.ClientLost(worker, "died", running))
+
+
+class CoreMachine(CoreConversation):
+    """Workers answer at once here; what crosses on the way is the simulation's matter."""
+
+    @initialize()
+    def start(self) -> None:
+        total = {"CPU": 20_000, "GPU": 20_000}
+        self.core = SchedulerCore(total, store_limit_bytes=LIMIT_BYTES, workers_target=2)
+        self.granted = 0
+        self.requests = 0
+        self.victims: list[int] = []
+        self.model = CoreModel()
+        self.now = 1
+        self.clients = 0
+        self.ids: dict[int, int] = {}
+        self.templates: dict[object, int] = {}
+        self.inbox: dict[int, list[int]] = {}
+        self.blocked: dict[int, int] = {}
+        self._join(DRIVER, is_worker=False)
+        self.join()
 
     @precondition(lambda self: len(self.inbox) < 5)
     @rule()
@@ -165,20 +210,6 @@ class CoreMachine(RuleBasedStateMachine):
         else:
             self.model.fail(task_id, "error")
         self.handle(e.Finished(worker, [(task_id, status, outputs, 0, 10_000, 1)]))
-
-    def _succeed(
-        self, worker: int, task_id: int, contained: tuple[int, ...] = (), *, large: bool
-    ) -> None:
-        """A task ends well, with a large first result if it has one."""
-        results = self.model.tasks[task_id].results
-        value: object = b"v"
-        large = large and bool(results)
-        if large:
-            self.handle(e.AllocationRequested(worker, 1, 4096))
-            value = (STORED, self.granted, 4096)
-        outputs = [(b"v" if i else value, () if i else contained) for i in range(len(results))]
-        self.model.succeed(task_id, contained, large=large)
-        self.handle(e.Finished(worker, [(task_id, OK, outputs, 0, 10_000, 1)]))
 
     @precondition(lambda self: self.busy())
     @rule()
@@ -252,22 +283,6 @@ class CoreMachine(RuleBasedStateMachine):
     def lose(self, data: st.DataObject, announced: bool) -> None:
         worker = data.draw(st.sampled_from(sorted(self.inbox)))
         self._lose(worker, announced)
-
-    def _lose(self, worker: int, announced: bool) -> None:
-        tasks = self.inbox.pop(worker)
-        del self.model.held[worker]
-        self.blocked.pop(worker, None)
-        started = {i for i in tasks if self.core.state.tasks[i].in_place}
-        running = tasks[0] if tasks and announced else 0
-        started |= {running} & set(tasks)
-        if running in started and self.core.state.tasks[running].in_place:
-            started.add(tasks[-1])  # it ran on the stack of the one below
-        for task in reversed(tasks):
-            if task in started:
-                self.model.retry_or_fail(task, "crashed")
-            else:
-                self.model.give_back(task)
-        self.handle(e.ClientLost(worker, "died", running))
 
     @rule(seconds=st.sampled_from((0, 1)))
     def tick(self, seconds: int) -> None:
