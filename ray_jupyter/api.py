@@ -36,8 +36,7 @@ _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's
     "logging_format", "logging_level", "namespace",
 }  # fmt: skip
 _UNSUPPORTED = {
-    "enable_resource_isolation", "job_config", "labels", "logging_config", "runtime_env",
-    "scheduler_address",
+    "enable_resource_isolation", "job_config", "labels", "logging_config", "scheduler_address",
 }  # fmt: skip
 _OWN = {
     "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "spill_dir", "start_ray_local",
@@ -52,6 +51,7 @@ def init(
     num_gpus: float | None = None,
     resources: dict[str, float] | None = None,
     object_store_memory: float | str | None = None,
+    runtime_env: dict[str, Any] | None = None,
     ignore_reinit_error: bool = False,
     log_to_driver: bool | None = None,
     mode: str | None = None,
@@ -62,9 +62,10 @@ def init(
     Args:
         address: ``None`` or ``"local"``.
         num_cpus: workers; default: the CPUs this process may use.
-        num_gpus: GPUs that tasks may ask for.
+        num_gpus: GPUs that tasks may ask for; default: the NVIDIA ones this process may use.
         resources: custom resources by name.
         object_store_memory: bytes, or text such as ``"2GB"``; default: 30 % of the memory.
+        runtime_env: ``env_vars``, ``working_dir`` and ``py_modules`` of all tasks and actors.
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
@@ -94,6 +95,7 @@ def init(
         "num_gpus": num_gpus,
         "resources": resources,
         "object_store_memory_bytes": object_store_memory,
+        "runtime_env": runtime_env,
         "log_to_driver": log_to_driver,
         "mode": mode,
     })  # fmt: skip
@@ -283,6 +285,19 @@ def available_resources() -> dict[str, float]:
         NotInitializedError: no session is running.
     """
     return dict(session.connected().resources()[1])
+
+
+def get_gpu_ids() -> list[int] | list[str]:
+    """Return the numbers of the GPUs that the running task or actor may use.
+
+    They are those of ``CUDA_VISIBLE_DEVICES`` there: text, if it names devices by UUID. A driver
+    has none of its own.
+
+    Raises:
+        NotInitializedError: no session is running.
+    """
+    names = session.connected().gpu_ids()
+    return [int(name) for name in names] if all(map(str.isdecimal, names)) else names
 
 
 def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]] | None:

@@ -39,7 +39,7 @@ def test_services_of_2016(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"num_cpu": 1}, TypeError, "did you mean 'num_cpus'"),
         ({"address": "auto"}, NotImplementedError, "address='auto'"),
-        ({"runtime_env": {"pip": []}}, NotImplementedError, "runtime_env"),
+        ({"runtime_env": {"pip": ["x"]}}, NotImplementedError, "runtime_env"),
         ({"scheduler_address": "host:1"}, NotImplementedError, "scheduler_address"),
         ({"start_ray_local": False}, NotImplementedError, "start_ray_local"),
         ({"num_cpus": -1}, ValueError, "num_cpus must be a whole number of at least 1, got -1"),
