@@ -92,7 +92,7 @@ class ActorClass:
         self.__doc__ = cls.__doc__
         self._options = state["options"]
         self._generation = session.generation
-        self._template = make_template(cls, cls.__name__, self._options, num_cpus=0)
+        self._template = make_template(cls, cls.__name__, self._options, actor=True)
         self._arity = _arity_of_constructor(cls)
         self._methods = _methods_of(cls)
 

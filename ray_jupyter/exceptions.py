@@ -15,11 +15,13 @@ from ray_jupyter.errors import (
     LargeArgumentWarning,
     NotInitializedError,
     ObjectLostError,
+    ObjectReconstructionFailedError,
     ObjectStoreFullError,
     RayActorError,
     RayError,
     RaySystemError,
     RayTaskError,
+    RuntimeEnvSetupError,
     SerializationError,
     StaleRefError,
     TaskCancelledError,
@@ -93,10 +95,6 @@ class ObjectFreedError(ObjectLostError):
     """Ray: an object was freed by hand. Never raised: objects go with their last ref."""
 
 
-class ObjectReconstructionFailedError(ObjectLostError):
-    """Ray: a lost object could not be made again. Never raised: an ``ObjectLostError`` is."""
-
-
 class OutOfDiskError(RayError):
     """Ray: no disk for spilling. Never raised: that is an ``ObjectStoreFullError``."""
 
@@ -115,10 +113,6 @@ class PendingCallsLimitExceeded(RayError):  # noqa: N818 - Ray's name
 
 class ReferenceCountingAssertionError(ObjectLostError, AssertionError):
     """Ray: an object was deleted too early. Never raised: an ``ObjectLostError`` would be."""
-
-
-class RuntimeEnvSetupError(RayError):
-    """Ray: a ``runtime_env`` could not be made. Never raised: that option is refused."""
 
 
 class TaskUnschedulableError(RayError):

@@ -10,7 +10,6 @@ Tasks of one thread run one after another, in the order submitted.
 
 from __future__ import annotations
 
-import importlib
 import os
 import threading
 import time
@@ -21,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.backends.culprits import blame_result
 from ray_jupyter.backends.inline_calls import Call, freeze
 from ray_jupyter.backends.inline_outcomes import (
+    finished,
     is_retried,
     pickled_error,
     results,
     text_of,
     text_of_payload,
 )
+from ray_jupyter.backends.inline_place import Place, Places
 from ray_jupyter.backends.inline_reports import InlineReports
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.backends.inline_streams import InlineStreams
@@ -36,7 +37,6 @@ from ray_jupyter.errors import (
     RayError,
     SerializationError,
 )
-from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
@@ -59,11 +59,14 @@ class InlineBackend(InlineReports):
         self._store = InlineStore()
         self._journal = Journal()
         self.drop = self._store.drop
-        self._streams = InlineStreams(self._store, self._journal)
+        self._places = Places(config, self.session_id)
+        self.gpu_ids = self._places.gpu_ids
+        self._streams = InlineStreams(self._store, self._journal, self._places)
         self.open_stream, self.close_stream = self._streams.open, self._streams.close
         self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
+        self._actor_places: dict[int, Place] = {}
         self._here = threading.local()
         self._tables = Tables(
             self._store, self._journal, self._actors, self._deaths, config.inline_max_bytes
@@ -80,7 +83,13 @@ class InlineBackend(InlineReports):
         call = self._frozen(template, args, kwargs)
         function = template.function
         assert function is not None, "only methods have none"
-        return self._run(template, function, call)
+        place = self._places.take(template)
+        if template.num_returns == STREAMS:
+            return self._stream(template, function, call, place)
+        try:
+            return self._run(template, function, call, place)
+        finally:
+            self._places.release(place)
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -94,12 +103,15 @@ class InlineBackend(InlineReports):
         def construct(*args: Any, **kwargs: Any) -> None:
             made.append(cls(*args, **kwargs))
 
-        actor_id = self._run(template, construct, call)
+        place = self._places.take(template)
+        actor_id = self._run(template, construct, call, place)
         if made:
             self._actors[actor_id] = made[0]
+            self._actor_places[actor_id] = place
         else:
             error: Any = deserialize(self._store.value(actor_id).payload)
             self._deaths[actor_id] = f"its constructor failed\n{error}"
+            self._places.release(place)
         return actor_id
 
     def call_actor(
@@ -110,14 +122,17 @@ class InlineBackend(InlineReports):
         call.held = (actor_id, *call.held)
         if actor_id in self._actors:
             method = getattr(self._actors[actor_id], template.method or "")
-            return self._run(template, method, call, actor_id)
+            if template.num_returns == STREAMS:
+                return self._stream(template, method, call, self._actor_places[actor_id])
+            return self._run(template, method, call, self._actor_places[actor_id], actor_id)
         reason = self._deaths.get(actor_id, "no handle to it was left")
         error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
         return self._fail(template, error, actor_id)
 
     def kill_actor(self, actor_id: int) -> None:
         """Forget the instance; see ``Backend.kill_actor``."""
-        if self._actors.pop(actor_id, None) is not None:
+        if actor_id in self._actors:
+            self._end_actor(actor_id)
             self._deaths[actor_id] = "it was ended by kill()"
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
@@ -165,6 +180,10 @@ class InlineBackend(InlineReports):
         """Return the attempts of this thread; see ``Backend.stack``."""
         return tuple(getattr(self._here, "attempts", ()))
 
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._places.here.environment
+
     def accompany(self, value: object) -> None:
         """Check that it could be sent; there is nowhere to send it."""
         serialize(value)
@@ -184,18 +203,24 @@ class InlineBackend(InlineReports):
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Call:
         self._release_dropped()
-        return freeze(template, args, kwargs, self._config.totals(), self.session_id)
+        self._places.check(template)
+        return freeze(template, args, kwargs, self.session_id)
+
+    def _stream(
+        self, template: TaskTemplate, function: Callable[..., Any], call: Call, place: Place
+    ) -> int:
+        """Run a call that yields as far as it goes now; return its id."""
+        errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
+        return self._streams.submit(
+            template, lambda: call.run(function, self._store), next(errors, None),
+            call.arguments, place,
+        )  # fmt: skip
 
     def _run(
-        self, template: TaskTemplate, function: Callable[..., Any], call: Call, actor_id: int = 0
-    ) -> int:
+        self, template: TaskTemplate, function: Callable[..., Any], call: Call, place: Place,
+        actor_id: int = 0,
+    ) -> int:  # fmt: skip
         """Run a call, with its retries; store what it makes and return the first id."""
-        if template.num_returns == STREAMS:
-            errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
-            return self._streams.submit(
-                template, lambda: call.run(function, self._store), next(errors, None),
-                call.arguments,
-            )  # fmt: skip
         task_id = self._store.mint(template.num_returns)
         submit_ns = time.monotonic_ns()
         for source in call.references.values():
@@ -209,7 +234,8 @@ class InlineBackend(InlineReports):
         while True:
             start_ns = time.monotonic_ns()
             try:
-                values = self._attempt(task_id, template, function, call)
+                with self._places.entered(place):
+                    values = self._attempt(task_id, template, function, call)
                 status = "FINISHED"
                 break
             except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
@@ -239,10 +265,7 @@ class InlineBackend(InlineReports):
         outer = self.stack()
         self._here.attempts = (*outer, _Attempt())
         try:
-            result = call.run(function, self._store)
-            if AFTER in template.extras:
-                module, _, after = template.extras[AFTER].partition(":")
-                result = getattr(importlib.import_module(module), after)(result)
+            result = finished(template, call.run(function, self._store))
         finally:
             self._here.attempts = outer
             self._journal.leave(marks)
@@ -258,7 +281,7 @@ class InlineBackend(InlineReports):
         """Store ``error`` as every result of a call that did not run."""
         value = Value(serialize(error), is_error=True)
         if template.num_returns == STREAMS:
-            return self._streams.submit(template, _never, value, ())
+            return self._streams.submit(template, _never, value, (), self._places.here)
         task_id = self._store.mint(template.num_returns)
         now_ns = time.monotonic_ns()
         self._journal.record(
@@ -266,10 +289,14 @@ class InlineBackend(InlineReports):
         )
         return self._store.keep(task_id, [value] * template.num_returns)
 
+    def _end_actor(self, actor_id: int) -> None:
+        if self._actors.pop(actor_id, None) is not None:
+            self._places.release(self._actor_places.pop(actor_id))
+
     def _release_dropped(self) -> None:
         self._streams.close_dropped()
         for object_id in self._store.release_dropped():
-            self._actors.pop(object_id, None)
+            self._end_actor(object_id)
             self._deaths.pop(object_id, None)
 
 

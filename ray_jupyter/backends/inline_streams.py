@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ray_jupyter.backends.culprits import blame_result
 from ray_jupyter.backends.inline_outcomes import is_retried, pickled_error, text_of_payload
+from ray_jupyter.backends.inline_place import Place, Places
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.errors import SerializationError, TaskCancelledError
 from ray_jupyter.runtime.protocol.messages import STREAMING
@@ -28,12 +29,13 @@ class _Stream:
 
     def __init__(
         self, task_id: int, template: TaskTemplate,
-        start: Callable[[], Generator[Any, Any, Any]], arguments: tuple[int, ...],
+        start: Callable[[], Generator[Any, Any, Any]], arguments: tuple[int, ...], where: Place,
     ) -> None:  # fmt: skip
         self.task_id = task_id
         self.template = template
         self.start = start
         self.arguments = arguments
+        self.where = where
         self.limit: int = template.extras[STREAMING]
         self.generator: Generator[Any, Any, Any] | None = None
         self.ended = False
@@ -54,9 +56,10 @@ class _Stream:
 class InlineStreams:
     """All streams that are read, by task."""
 
-    def __init__(self, store: InlineStore, journal: Journal) -> None:
+    def __init__(self, store: InlineStore, journal: Journal, places: Places) -> None:
         self._store = store
         self._journal = journal
+        self._places = places
         self._lock = threading.RLock()
         self._streams: dict[int, _Stream] = {}
         self._closing: deque[int] = deque()
@@ -64,7 +67,7 @@ class InlineStreams:
 
     def submit(
         self, template: TaskTemplate, start: Callable[[], Generator[Any, Any, Any]],
-        error: Value | None, arguments: tuple[int, ...],
+        error: Value | None, arguments: tuple[int, ...], where: Place,
     ) -> int:  # fmt: skip
         """Run a task as far as it goes now; return its id.
 
@@ -73,10 +76,11 @@ class InlineStreams:
             start: calls the function with its arguments.
             error: of an argument; then the task fails without being run.
             arguments: the objects that the call takes.
+            where: it runs there; a task's place is released when it ends, an actor's is not.
         """
         task_id = self._store.mint(1)
         self._store.reserve(task_id)
-        stream = self._streams[task_id] = _Stream(task_id, template, start, arguments)
+        stream = self._streams[task_id] = _Stream(task_id, template, start, arguments, where)
         if error is not None:
             self._end(stream, error, start_ns=0)
         try:
@@ -128,7 +132,8 @@ class InlineStreams:
             marks = self._journal.enter(task_id, stream.template, stream.arguments)
             try:
                 if stream.generator is not None:
-                    _interrupt(stream.generator)
+                    with self._places.entered(stream.where):
+                        _interrupt(stream.generator)
             except BaseException as failure:  # of its cleaning up: that is its result then
                 error = failure
             finally:
@@ -185,9 +190,10 @@ class InlineStreams:
     def _ask(self, stream: _Stream) -> Any:
         marks = self._journal.enter(stream.task_id, stream.template, stream.arguments)
         try:
-            if stream.generator is None:
-                stream.generator = stream.start()
-            return next(stream.generator)
+            with self._places.entered(stream.where):
+                if stream.generator is None:
+                    stream.generator = stream.start()
+                return next(stream.generator)
         finally:
             self._journal.leave(marks)
 
@@ -205,6 +211,8 @@ class InlineStreams:
     def _end(self, stream: _Stream, value: Value, start_ns: int | None = None) -> None:
         stream.ended = True
         stream.generator = None
+        if stream.template.method is None:
+            self._places.release(stream.where)
         self._store.fill(stream.task_id, value)
         self._journal.record(
             stream.task_id, stream.template, "FAILED" if value.is_error else "FINISHED",

@@ -33,6 +33,7 @@ CAUSES = {
     "ActorDiedError": ("actor crash", "kill", "cancel", "crash"),
     "TaskCancelledError": ("cancel",),
     "ObjectStoreFullError": ("denied",),
+    "ObjectReconstructionFailedError": ("lost file",),
 }
 """Which accident permits which error."""
 

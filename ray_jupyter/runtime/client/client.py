@@ -30,15 +30,28 @@ class Client(Objects):
             transport, segment, client_id=client_id, session_id=session_id,
             spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
         )  # fmt: skip
+        self.gpu_ids: tuple[str, ...] = ()
+        """See ``Backend.gpu_ids``."""
         self.parent_task = 0
         """The task this process runs now; parent of what it submits."""
         self._functions = Functions(
-            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes
+            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes, session_id
         )
         self._arguments = Arguments(
             session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
             inline_max_bytes,
         )  # fmt: skip
+
+    # What this process may use
+
+    @property
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._functions.environment
+
+    @environment.setter
+    def environment(self, text: str) -> None:
+        self._functions.environment = text
 
     # Calls
 

@@ -16,6 +16,7 @@ from collections import deque
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.placement import assign
+from ray_jupyter.runtime.core.references import misses_again
 from ray_jupyter.runtime.core.state import ActorRecord, ClusterState, Outbox, TaskRecord
 from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT
 from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, FAILED, Descriptor
@@ -52,9 +53,10 @@ def feed(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
             del actor.queues[caller]
 
 
-def take_back(actor: ActorRecord, task: TaskRecord) -> None:
+def take_back(state: ClusterState, actor: ActorRecord, task: TaskRecord) -> None:
     """The actor has handed back a call; others follow in the order they were sent."""
-    task.move(PENDING_NODE_ASSIGNMENT)
+    if not misses_again(state, task):
+        task.move(PENDING_NODE_ASSIGNMENT)
     actor.returned.append(task)
 
 

@@ -203,6 +203,15 @@ class Restored(NamedTuple):
     size_bytes: int
 
 
+class ObjectLost(NamedTuple):
+    """A spilled value cannot be read from its file."""
+
+    client: int
+    object_id: int
+    path: str
+    reason: str
+
+
 class Unpinned(NamedTuple):
     """The process keeps no mapping of these objects any more."""
 
@@ -217,5 +226,5 @@ class Tick(NamedTuple):
 Event = (
     ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
-    | RenewalRequested | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
+    | RenewalRequested | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

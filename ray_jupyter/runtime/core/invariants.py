@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from ray_jupyter.runtime.core.allocator import round_up
-from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord
+from ray_jupyter.runtime.core.state import ClusterState, LineageRecord, ObjectRecord
 from ray_jupyter.runtime.core.transitions import (
     PENDING_ARGS_AVAIL,
     PENDING_NODE_ASSIGNMENT,
@@ -108,12 +108,30 @@ def resources_are_conserved(state: ClusterState) -> Violations:
     """What is not available is what running workers lease."""
     leased: Counter[str] = Counter()
     for client in state.clients.values():
-        if client.lease is not None and not client.lease_released:
-            leased.update(dict(client.lease))
+        for name, units in client.lease or ():
+            if not client.lease_released or name == "GPU":
+                leased[name] += units
     for name in {*state.total, *state.available, *leased}:
         total, available = state.total.get(name, 0), state.available.get(name, 0)
         if available + leased[name] != total:
             yield f"{total} {name}, but {available} available and {leased[name]} leased"
+
+
+def devices_are_not_overcommitted(state: ClusterState) -> Violations:
+    """No GPU is given out more than once, and whoever leases GPUs has as many."""
+    free = [min(10_000, state.total.get("GPU", 0) - at) for at in _steps(state.total)]
+    for client in state.clients.values():
+        demand = dict(client.lease or ()).get("GPU", 0)
+        for device in client.devices if demand else ():
+            free[device] -= min(demand, 10_000)
+        if demand and len(client.devices) != max(1, demand // 10_000):
+            yield f"client {client.id} leases {demand} GPU and has {client.devices}"
+    if free != state.devices or min(free, default=0) < 0:
+        yield f"{free} is left of the devices, not {state.devices}"
+
+
+def _steps(total: dict[str, int]) -> range:
+    return range(0, total.get("GPU", 0), 10_000)
 
 
 def tasks_are_in_one_place(state: ClusterState) -> Violations:
@@ -154,6 +172,8 @@ def dependencies_are_counted(state: ClusterState) -> Violations:
     """``missing`` is how many dependencies are not there, and they know of the task."""
     for task in state.tasks.values():
         missing = Counter(i for i in task.deps if state.objects[i].value is None)
+        if task.state is SUBMITTED_TO_WORKER:
+            missing.clear()  # what is lost meanwhile is missed when the task comes back
         if task.missing != sum(missing.values()):
             yield f"task {task.id} misses {dict(missing)}, not {task.missing}"
         for object_id, count in missing.items():
@@ -174,9 +194,10 @@ def children_are_indexed(state: ClusterState) -> Violations:
 def workers_are_idle_or_leased(state: ClusterState) -> Violations:
     """A worker of the pool is idle, or leased to a queue and busy, or about to end."""
     for worker in state.clients.values():
-        idle = state.idle.get(worker.id) is worker
+        pool = state.settled if worker.environment else state.idle
+        idle = pool.get(worker.id) is worker
         free = worker.is_worker and worker.lease is None and not worker.stopping
-        if idle != free:
+        if idle != free or (worker.id in state.idle and worker.id in state.settled):
             yield f"client {worker.id}: {idle=}, but {worker.lease=} {worker.stopping=}"
         if worker.lease is None and (worker.inflight or worker.blocked_on is not None):
             yield f"client {worker.id} without a lease: {worker.inflight} {worker.blocked_on=}"
@@ -184,7 +205,10 @@ def workers_are_idle_or_leased(state: ClusterState) -> Violations:
             yield f"client {worker.id} leases {worker.lease} and has no task"
         if worker.lease_released != (worker.blocked_on is not None):
             yield f"client {worker.id}: {worker.lease_released=}, but {worker.blocked_on=}"
-    for worker_id in state.idle.keys() - state.clients.keys():
+        ran = [name for name, units in worker.lease or () if not units]
+        if worker.lease is not None and ran != [worker.environment] * bool(worker.environment):
+            yield f"client {worker.id} of environment {worker.environment!r} runs in {ran}"
+    for worker_id in (state.idle.keys() | state.settled.keys()) - state.clients.keys():
         yield f"worker {worker_id} is idle and gone"
     members = {(shape, i) for shape, queue in state.queues.items() for i in queue.members}
     leases = {
@@ -197,17 +221,24 @@ def workers_are_idle_or_leased(state: ClusterState) -> Violations:
 def no_ready_task_beside_an_idle_worker(state: ClusterState) -> Violations:
     """Unless a shape that waits for the same resources is due first."""
     available = state.available
-    if not state.idle:
+    if not state.idle and not state.settled:
         return
+    settled = {worker.environment for worker in state.settled.values()}
     heads = [
         queue.shape
         for queue in state.queues.values()
         if any(t.state is PENDING_NODE_ASSIGNMENT for t in [*queue.nested, *queue.ready])
     ]
-    fits = {s: all(available.get(name, 0) >= units for name, units in s) for s in heads}
+    fits = {
+        s: all(available.get(name, 0) >= units for name, units in s)
+        and sum(left >= min(dict(s).get("GPU", 0), 10_000) for left in state.devices)
+        >= -(-dict(s).get("GPU", 0) // 10_000)
+        for s in heads
+    }
     waiting = {name for shape in heads if not fits[shape] for name, _ in shape}
     for shape in heads:
-        if fits[shape] and waiting.isdisjoint(name for name, _ in shape):
+        usable = state.idle or settled & {name for name, units in shape if not units}
+        if usable and fits[shape] and waiting.isdisjoint(name for name, _ in shape):
             yield f"{shape} fits {available}, and workers {list(state.idle)} are idle"
 
 
@@ -271,6 +302,7 @@ def allocations_make_progress(state: ClusterState) -> Violations:
 def templates_have_users(state: ClusterState) -> Violations:
     """``users`` is the definer, while it may name the template, and the live tasks."""
     users = Counter(task.template.id for task in state.tasks.values())
+    users.update(known.template.id for known in state.lineage.values() if known.template)
     for template in state.templates.values():
         expected = users[template.id] + (template.definer is not None)
         if template.users != expected or not expected:
@@ -280,6 +312,22 @@ def templates_have_users(state: ClusterState) -> Violations:
     known = {i for client in state.clients.values() for i in client.known}
     for template_id in (users.keys() | known) - state.templates.keys():
         yield f"template {template_id} does not exist any more and somebody knows it"
+
+
+def lineage_is_needed(state: ClusterState) -> Violations:
+    """What is remembered can be run, is counted, and somebody may still need it."""
+    uses: Counter[LineageRecord] = Counter()
+    uses.update(record.lineage for record in state.objects.values() if record.lineage)
+    for known in state.lineage.values():
+        uses.update(s for s in known.inputs.values() if isinstance(s, LineageRecord))
+    for known in {*uses, *state.lineage.values()}:
+        if known.uses != uses[known] or not known.uses:
+            yield f"lineage of task {known.task} has {uses[known]} uses, not {known.uses}"
+        if (known.template is not None) != (state.lineage.get(known.task) is known):
+            yield f"lineage of task {known.task} is half forgotten: {known.obstacle!r}"
+    cost_bytes = sum(known.cost_bytes for known in state.lineage.values())
+    if cost_bytes != state.lineage_bytes:
+        yield f"lineage costs {cost_bytes} bytes, not {state.lineage_bytes}"
 
 
 def actors_are_fed(state: ClusterState) -> Violations:
@@ -337,12 +385,14 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     unreferenced_memory_is_looked_at,
     pins_agree,
     resources_are_conserved,
+    devices_are_not_overcommitted,
     children_are_indexed,
     workers_are_idle_or_leased,
     no_ready_task_beside_an_idle_worker,
     memory_is_owned,
     allocations_make_progress,
     templates_have_users,
+    lineage_is_needed,
     actors_are_fed,
     streams_have_two_ends,
     bytes_are_counted,

@@ -1,4 +1,4 @@
-"""How tasks end: well, badly, by cancel, or with their worker.
+"""How tasks end: well, badly, or with their worker.
 
 Rules
     * A task ends once. Results of a worker that does not have the task are ignored.
@@ -12,11 +12,12 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, memory, placement, streams
+from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement, streams
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.records import remember
-from ray_jupyter.runtime.core.references import discard, lost, seal, settle
+from ray_jupyter.runtime.core.references import discard, lost, release_template, seal, settle
 from ray_jupyter.runtime.core.state import (
+    NOBODY,
     ActorRecord,
     ClientRecord,
     ClusterState,
@@ -28,7 +29,6 @@ from ray_jupyter.runtime.core.transitions import (
     FINISHED,
     PENDING_ARGS_AVAIL,
     PENDING_NODE_ASSIGNMENT,
-    SUBMITTED_TO_WORKER,
 )
 from ray_jupyter.runtime.protocol.messages import (
     ACTOR,
@@ -46,7 +46,7 @@ from ray_jupyter.runtime.protocol.messages import (
     FAILED as FAILED_VALUE,
 )
 
-_CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
+CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
 
 
 def is_error(value: Descriptor) -> bool:
@@ -73,7 +73,9 @@ def finish(
         )
         state.task_wall_ns += duration_ns
         state.task_cpu_ns += cpu_ns
-        placement.unassign(state, worker, task)
+        if template.max_calls:
+            leases.count_call(out, worker, template.id, template.max_calls)
+        placement.unassign(state, out, worker, task)
         if status == OK:
             remember(state, task, FINISHED, worker, start_ns, end_ns)
             complete(state, out, task, outputs)
@@ -83,7 +85,7 @@ def finish(
         ):  # fmt: skip
             _repeat(state, task)
         else:
-            value = _CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
+            value = CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
             remember(state, task, FAILED, worker, start_ns, end_ns, value)
             fail(state, out, task, value, recorded=True)
 
@@ -104,21 +106,28 @@ def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object
         _actor_started(state, out, task)
     elif type(outputs) is list:
         for index, (value, contained) in enumerate(outputs):
-            _settle_output(state, out, task.id + index, value, contained)
+            _settle_output(state, out, task, index, value, contained)
+        for template in lineage.remember(state, task):
+            discard(state, out, release_template(state, out, template.id))
     elif task.num_returns:
-        _settle_output(state, out, task.id, outputs, ())
+        _settle_output(state, out, task, 0, outputs, ())
     _close(state, out, task)
 
 
 def _settle_output(
-    state: ClusterState, out: Outbox, object_id: int, value: Descriptor, contained: tuple[int, ...]
-) -> None:
-    record = state.objects.get(object_id)
-    if record is not None:
-        _wake(state, out, seal(state, out, record, value, contained))
+    state: ClusterState, out: Outbox, task: TaskRecord, index: int, value: Descriptor,
+    contained: tuple[int, ...],
+) -> None:  # fmt: skip
+    record = state.objects.get(task.id + index)
+    if record is not None and record.producer is task:
+        wake(state, out, seal(state, out, record, value, contained))
+    elif type(value) is tuple and value[0] == STORED:
+        # The task ran again for another of its results.
+        memory.abandon(state, state.grants.get(value[1], NOBODY), value[1])
 
 
-def _wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
+def wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
+    """What these tasks waited for is there."""
     for task in tasks:
         if task.state is PENDING_ARGS_AVAIL:
             admit(state, out, task)
@@ -166,6 +175,8 @@ def _fail_one(
     """End the task; return those that fail with it, and why."""
     task.move(FAILED)
     state.failed += 1
+    if task.id in state.lineage:
+        state.lineage[task.id].attempt = task.attempt
     if not recorded:
         remember(state, task, FAILED, None, 0, 0, value)
     doomed: list[tuple[TaskRecord, Descriptor]] = []
@@ -175,7 +186,7 @@ def _fail_one(
         doomed += [(call, cause) for call in actors.end(state, out, actor, cause)]
     for index in range(max(1, task.num_returns)):
         record = state.objects.get(task.id + index)
-        if record is not None:
+        if record is not None and record.producer is task:
             for dependent in seal(state, out, record, value):
                 if dependent.state is PENDING_ARGS_AVAIL:
                     doomed.append((dependent, _failed_dependency(state, dependent)))
@@ -200,7 +211,7 @@ def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
         discard(state, out, task.deps)
     if task.held:
         discard(state, out, task.held)
-    _release_template(state, out, task.template.id)
+    discard(state, out, release_template(state, out, task.template.id))
 
 
 def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) -> None:
@@ -208,21 +219,7 @@ def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) ->
     template = state.templates.get(template_id)
     if template is not None and template.definer == client:
         template.definer = None
-        _release_template(state, out, template_id)
-
-
-def _release_template(state: ClusterState, out: Outbox, template_id: int) -> None:
-    """One user less; without users the function and what its closure holds go."""
-    template = state.templates[template_id]
-    template.users -= 1
-    if template.users:
-        return
-    del state.templates[template_id]
-    for client in state.clients.values():
-        if template_id in client.known:
-            client.known.discard(template_id)
-            out.commands.append(c.Forget(client.id, [template_id]))
-    discard(state, out, template.definition[3])
+        discard(state, out, release_template(state, out, template_id))
 
 
 def _may_retry(task: TaskRecord) -> bool:
@@ -234,50 +231,6 @@ def _repeat(state: ClusterState, task: TaskRecord) -> None:
     task.attempt += 1
     state.retries += 1
     placement.enqueue(state, task, front=True)
-
-
-def cancel(
-    state: ClusterState, out: Outbox, task: TaskRecord, *, force: bool, recursive: bool
-) -> None:
-    """End a task that has not ended, and its children if ``recursive``."""
-    family = [task]
-    if recursive:
-        for member in family:  # grows meanwhile
-            member.cancel_children = True
-            family += [state.tasks[child] for child in state.children.get(member.id, ())]
-    for member in reversed(family):
-        if state.tasks.get(member.id) is member:
-            _cancel_one(state, out, member, force=force)
-
-
-def _cancel_one(state: ClusterState, out: Outbox, task: TaskRecord, *, force: bool) -> None:
-    if task.state is not SUBMITTED_TO_WORKER:
-        fail(state, out, task, _CANCELLED_VALUE)
-        return
-    task.cancelled = True
-    worker = state.clients[task.worker]
-    unstarted = next(iter(worker.inflight)) != task.id and not task.in_place
-    if force and worker.actor is None and not unstarted:
-        worker.stopping = True
-        out.commands.append(c.KillWorker(worker.id))
-    else:
-        out.commands.append(c.InterruptTask(worker.id, task.id))
-
-
-def inherit_cancel(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
-    """A child was on its way to us when its parent was cancelled with its children."""
-    parent = state.tasks.get(task.parent)
-    if parent is not None and parent.cancel_children and state.tasks.get(task.id) is task:
-        task.cancel_children = True
-        _cancel_one(state, out, task, force=False)
-
-
-def close_streams(
-    state: ClusterState, out: Outbox, client: int, task_ids: list[int] | None
-) -> None:
-    """The process reads these streams (``None``: all) no more."""
-    for task in streams.close(state, out, client, task_ids):
-        cancel(state, out, task, force=False, recursive=True)
 
 
 def kill_actor(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
@@ -300,10 +253,10 @@ def lose_worker(
     del state.clients[worker.id]
     state.idle.pop(worker.id, None)
     actor = worker.actor
+    state.settled.pop(worker.id, None)
     if worker.lease is not None:
-        if not worker.lease_released:
-            placement.give_back(state, worker.lease)
         state.queues[worker.lease].members.pop(worker.id, None)
+        leases.end(state, worker)
     if worker.is_worker:
         placement.top_up_pool(state, out)
     tasks = list(worker.inflight.values())
@@ -318,7 +271,7 @@ def lose_worker(
         started = index <= at or task.in_place
         task.worker, task.in_place = 0, False
         if task.cancelled:
-            fail(state, out, task, _CANCELLED_VALUE)
+            fail(state, out, task, CANCELLED_VALUE)
         elif task.actor is not None:
             fail(state, out, task, task.actor.cause or _crash(task, reason))
         elif not started:
@@ -349,11 +302,11 @@ def hand_back(state: ClusterState, out: Outbox, worker: ClientRecord, task_ids: 
         task = worker.inflight.get(task_id)
         if task is None:
             continue
-        placement.unassign(state, worker, task)
+        placement.unassign(state, out, worker, task)
         if task.cancelled:
-            fail(state, out, task, _CANCELLED_VALUE)
+            fail(state, out, task, CANCELLED_VALUE)
         elif task.actor is not None:
-            actors.take_back(task.actor, task)
+            actors.take_back(state, task.actor, task)
         else:
             placement.enqueue(state, task, front=True)
 
@@ -364,8 +317,7 @@ def _crash(task: TaskRecord, reason: str) -> Descriptor:
 
 
 def forget_process(state: ClusterState, out: Outbox, client: ClientRecord) -> None:
-    """Drop what a dead process held, mapped, read and was allocating."""
-    close_streams(state, out, client.id, None)
+    """Drop what a dead process held, mapped and was allocating."""
     discard(state, out, client.held)
     for template in [t for t in state.templates.values() if t.definer == client.id]:
         undefine(state, out, client.id, template.id)
@@ -381,6 +333,6 @@ def _actor_started(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     record = state.objects.get(task.id)
     actor = state.actors.get(task.id)
     if record is not None:
-        _wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
+        wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
     if actor is not None and task.id in state.actors:
         actors.feed(state, out, actor)

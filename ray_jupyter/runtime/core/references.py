@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core import lineage
 from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord, Outbox, TaskRecord
+from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL
 from ray_jupyter.runtime.protocol.messages import (
     SPILLED,
     STORED,
@@ -63,6 +65,33 @@ def discard(state: ClusterState, out: Outbox, ids: Iterable[int]) -> None:
             free(state, out, record)
 
 
+def depend(state: ClusterState, task: TaskRecord) -> None:
+    """A new task holds what it was given, and waits for what is not there."""
+    if task.held:
+        retain(state, task.held)
+    if task.deps:
+        retain(state, task.deps)
+        _await_missing(state, task)
+
+
+def misses_again(state: ClusterState, task: TaskRecord) -> bool:
+    """A task comes back from a worker: return whether it has to wait for a lost object."""
+    _await_missing(state, task)
+    if task.missing:
+        task.move(PENDING_ARGS_AVAIL)
+    return task.missing > 0
+
+
+def _await_missing(state: ClusterState, task: TaskRecord) -> None:
+    for object_id in task.deps:
+        record = state.objects[object_id]
+        if record.value is None:
+            task.missing += 1
+            if record.dependents is None:
+                record.dependents = []
+            record.dependents.append(task)
+
+
 def hold(state: ClusterState, client: int, ids: Iterable[int]) -> None:
     """A process has references to these now."""
     process = state.clients.get(client)
@@ -105,6 +134,13 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
         actor = state.actors.get(record.id)
         if actor is not None:
             _end_actor(state, out, actor.id)
+        if record.lineage is not None:
+            for template in lineage.drop(state, record):
+                for inner in release_template(state, out, template.id):
+                    child = state.objects[inner]
+                    child.holders -= 1
+                    if not child.holders:
+                        stack.append(child)
         if type(record.value) is bytes:
             state.inline_bytes -= len(record.value)
         elif record.value[0] == STORED:
@@ -112,7 +148,21 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
                 state.unreferenced[record.id] = record
             else:
                 drop_memory(state, record)
-        _drop_file(state, out, record)
+        drop_file(state, out, record)
+
+
+def release_template(state: ClusterState, out: Outbox, template_id: int) -> tuple[int, ...]:
+    """One user less; without users the function goes: return what its closure held."""
+    template = state.templates[template_id]
+    template.users -= 1
+    if template.users:
+        return ()
+    del state.templates[template_id]
+    for client in state.clients.values():
+        if template_id in client.known:
+            client.known.discard(template_id)
+            out.commands.append(c.Forget(client.id, [template_id]))
+    return template.definition[3]
 
 
 def _end_actor(state: ClusterState, out: Outbox, actor_id: int) -> None:
@@ -122,7 +172,8 @@ def _end_actor(state: ClusterState, out: Outbox, actor_id: int) -> None:
         out.commands.append(c.StopWorker(worker.id))
 
 
-def _drop_file(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+def drop_file(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+    """Delete the file of a spilled object."""
     if record.spill_path is not None:
         if record.value[0] == SPILLED:
             state.spilled_bytes -= record.size_bytes
@@ -150,9 +201,10 @@ def seal(
         state.grants.pop(value[1], None)
         state.stored[record.id] = record
         touch(state, record)
-    if contained:
-        record.contained = contained
+    if contained or record.contained:
         retain(state, contained)
+        before, record.contained = record.contained, contained
+        discard(state, out, before)  # of the value that was lost
     if record.subscribers is not None:
         for client in record.subscribers:
             if client in state.clients:

@@ -1,7 +1,8 @@
 """The scheduler's pure part: one method takes events and returns commands.
 
 Lives here: ``SchedulerCore`` and what each event means. Does not: how tasks are placed,
-end and hold things (``placement``, ``actors``, ``recovery``, ``references``, ``memory``). See also
+end and hold things (``placement``, ``actors``, ``recovery``, ``cancelling``, ``references``,
+``memory``). See also
 ``invariants.check``, which states what must hold after every event.
 """
 
@@ -12,8 +13,10 @@ from typing import Any
 
 from ray_jupyter.runtime.core import (
     actors,
+    cancelling,
     memory,
     placement,
+    reconstruction,
     recovery,
     references,
     streams,
@@ -61,7 +64,7 @@ class SchedulerCore:
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
             e.Yielded: lambda event: streams.receive(self.state, self._out, *event),
             e.Consumed: lambda event: streams.consume(self.state, self._out, *event),
-            e.StreamsClosed: lambda event: recovery.close_streams(self.state, self._out, *event),
+            e.StreamsClosed: lambda event: cancelling.close_streams(self.state, self._out, *event),
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
@@ -75,6 +78,7 @@ class SchedulerCore:
             e.Punched: self._punched,
             e.SpilledOut: self._spilled,
             e.Restored: self._restored,
+            e.ObjectLost: self._object_lost,
             e.Unpinned: lambda event: references.unpin(self.state, event.client, event.ids),
             e.ClientJoined: self._joined,
             e.ClientLost: self._lost,
@@ -129,7 +133,7 @@ class SchedulerCore:
             if not task.missing:
                 recovery.admit(state, self._out, task)
             if task.parent:
-                recovery.inherit_cancel(state, self._out, task)
+                cancelling.inherit_cancel(state, self._out, task)
 
     def _create(self, spec: Spec, client: int) -> TaskRecord:
         state = self.state
@@ -147,17 +151,7 @@ class SchedulerCore:
             streams.begin(state, task)
         if task.parent:
             state.children.setdefault(task.parent, set()).add(task.id)
-        if task.held:
-            references.retain(state, task.held)
-        if task.deps:
-            references.retain(state, task.deps)
-            for object_id in task.deps:
-                record = state.objects[object_id]
-                if record.value is None:
-                    task.missing += 1
-                    if record.dependents is None:
-                        record.dependents = []
-                    record.dependents.append(task)
+        references.depend(state, task)
         return task
 
     def _claimed(self, event: e.Claimed) -> None:
@@ -169,7 +163,7 @@ class SchedulerCore:
             task.worker = worker.id
             task.in_place = True
             worker.inflight[task.id] = task
-            recovery.inherit_cancel(self.state, self._out, task)
+            cancelling.inherit_cancel(self.state, self._out, task)
 
     def _finished(self, event: e.Finished) -> None:
         if worker := self.state.clients.get(event.client):
@@ -204,7 +198,7 @@ class SchedulerCore:
     def _cancel(self, event: e.CancelRequested) -> None:
         record = self.state.objects.get(event.object_id)
         if record is not None and record.producer is not None:
-            recovery.cancel(
+            cancelling.cancel(
                 self.state, self._out, record.producer,
                 force=event.force, recursive=event.recursive,
             )  # fmt: skip
@@ -252,9 +246,13 @@ class SchedulerCore:
         memory.spilled(self.state, self._out, event.client, event.request, event.files)
 
     def _restored(self, event: e.Restored) -> None:
-        memory.restored(
+        recovery.wake(self.state, self._out, memory.restored(
             self.state, self._out, event.client, event.object_id, event.offset, event.size_bytes
-        )
+        ))  # fmt: skip
+
+    def _object_lost(self, event: e.ObjectLost) -> None:
+        _, object_id, path, reason = event
+        reconstruction.lose(self.state, self._out, object_id, path, reason, self._now_ns)
 
     # Processes and time
 
@@ -278,6 +276,7 @@ class SchedulerCore:
         if client is None:
             return
         recovery.lose_worker(state, out, client, event.reason, event.running)
+        cancelling.close_streams(state, out, client.id, None)
         recovery.forget_process(state, out, client)
 
     def _tick(self, event: e.Tick) -> None:

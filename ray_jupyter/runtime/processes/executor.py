@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.errors import SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
 from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.client.values import LostValueError
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.store.serialization import SCALARS, deserialize, serialize
 
@@ -39,16 +40,19 @@ class Executor:
     Args:
         values: loads arguments and stores results.
         shield: lifted while an ``Interrupted`` may strike.
-        fetch: returns the value of an object by id (a function too large for a message).
+        fetch: returns the value of an object by id: of a function too large for a message, of
+            an argument that is not where it was.
         end_use: told when a dependency has been loaded.
         meet: loads the object that goes with a function, by id.
         stream: runs a generator to its end; see ``Streaming.run``.
+        enter: changes this process to an environment.
     """
 
     def __init__(
         self, values: Values, shield: InterruptShield,
         fetch: Callable[[int], Any], end_use: Callable[[int], None],
-        meet: Callable[[int], None], stream: Callable[..., None], inline_max_bytes: int,
+        meet: Callable[[int], None], stream: Callable[..., None],
+        enter: Callable[[str], None], inline_max_bytes: int,
     ) -> None:  # fmt: skip
         self.definitions: dict[int, m.Definition] = {}
         self._values = values
@@ -57,6 +61,7 @@ class Executor:
         self._end_use = end_use
         self._meet = meet
         self._stream = stream
+        self._enter = enter
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
         self._actor: Any = None
@@ -116,7 +121,10 @@ class Executor:
             return getattr(self._actor, method), False
         known = self._functions.get(template_id)
         if known is None:
-            for name, value in definition[8]:
+            extras = definition[8]
+            if extras:
+                self._enter(dict(extras).get(m.RUNTIME_ENV, ""))
+            for name, value in extras:
                 if name == m.COMPANION:
                     self._meet(value)
             known = deserialize(payload) if type(payload) is bytes else self._fetch(payload)
@@ -142,7 +150,11 @@ class Executor:
                 loads.popleft()
                 continue
             with self._shield:  # whatever strikes, the use of each ends once
-                values.append(self._values.load(object_id, descriptor))
+                try:
+                    value = self._values.load(object_id, descriptor)
+                except LostValueError:
+                    value = self._fetch(object_id)
+                values.append(value)
                 loads.popleft()
                 self._end_use_of(object_id, descriptor)
         call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)

@@ -19,6 +19,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from ray_jupyter import environment
 from ray_jupyter.errors import RaySystemError
 from ray_jupyter.runtime.processes.executor import Executor, Interrupted
 from ray_jupyter.runtime.processes.nesting import Frame, NestingClient
@@ -79,10 +80,11 @@ class Worker(NestingClient):
         )  # fmt: skip
         self._executor = Executor(
             self.values, self.channel.shield, self._fetch, self.end_use, self._meet,
-            self._streaming.run,
+            self._streaming.run, self._enter,
             settings["inline_max_bytes"],
         )  # fmt: skip
         self._whose = f"worker {client_id}"
+        self._gpus: list[str] = settings["gpus"]
         self._slots = slots
         self._slot = client_id % len(slots)
         self._cancelled: set[int] = set()
@@ -98,6 +100,7 @@ class Worker(NestingClient):
 
     def _handlers(self) -> dict[int, Any]:
         return super()._handlers() | {
+            m.EQUIP: self._on_equip,
             m.TASKS: self._on_tasks,
             m.RECALL: self._on_recall,
             m.INTERRUPT: self._on_interrupt,
@@ -217,6 +220,12 @@ class Worker(NestingClient):
             raise
         self._use_companion(companion)
 
+    def _enter(self, text: str) -> None:
+        """Run what comes from now on in this environment; the scheduler sends no other."""
+        if text != self.environment:
+            environment.enter(text)
+            self.environment = text
+
     def _define(self, definition: m.Definition) -> int:
         template_id = super()._define(definition)
         self._own[template_id] = definition
@@ -224,6 +233,10 @@ class Worker(NestingClient):
         return template_id
 
     # What arrives; in the main thread or in the attendant
+
+    def _on_equip(self, devices: list[int]) -> None:
+        self.gpu_ids = tuple(self._gpus[device] for device in devices)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpu_ids)
 
     def _on_tasks(
         self, definitions: list[tuple[int, m.Definition]], assignments: list[m.Assignment],
