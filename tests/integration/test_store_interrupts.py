@@ -101,6 +101,8 @@ def test_get() -> None:
     assert ray.get(ref).sum() == 100_000
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)  # a second for each of its moments that leak
 def test_a_call_with_a_large_argument() -> None:
     function = ray.remote(len)
     argument = b"x" * 200_000
