@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def blocks(folder: Path, i: int) -> None:
     eventually((folder / "go").exists)
 
 
+def begun(log: Path) -> Callable[[], bool]:
+    """Return whether ``attempt`` has written: an interrupt before that would leave it empty."""
+    return lambda: log.exists() and log.stat().st_size > 0
+
+
 def assert_cancelled(*refs: ray.ObjectRef[Any]) -> None:
     for ref in refs:
         with pytest.raises(ray.TaskCancelledError):
@@ -78,7 +84,7 @@ def assert_cancelled(*refs: ray.ObjectRef[Any]) -> None:
 @pytest.mark.parametrize("task", [sleeps, loops, waits, gets, cleans_up], ids=repr)
 def test_running(tmp_path: Path, task: Any, force: bool) -> None:
     ref = task.remote(tmp_path / "started")
-    eventually((tmp_path / "started").exists)
+    eventually(begun(tmp_path / "started"))
     ray.cancel(ref, force=force)
     assert_cancelled(ref)
     assert (tmp_path / "started").stat().st_size == 1, "a cancelled task was retried"
@@ -89,7 +95,7 @@ def test_running(tmp_path: Path, task: Any, force: bool) -> None:
 def test_an_interrupt_spares_the_worker(tmp_path: Path) -> None:
     ray.get([echo.remote(i) for i in range(4)], timeout=20)
     ref = loops.remote(tmp_path / "started")
-    eventually((tmp_path / "started").exists)
+    eventually(begun(tmp_path / "started"))
     workers = session_pids().workers
     ray.cancel(ref)
     assert_cancelled(ref)
@@ -98,9 +104,9 @@ def test_an_interrupt_spares_the_worker(tmp_path: Path) -> None:
 
 def test_what_refuses_an_interrupt_is_ended_by_force(tmp_path: Path) -> None:
     ref = stubborn.remote(tmp_path / "started")
-    eventually((tmp_path / "started").exists)
+    eventually(begun(tmp_path / "started"))
     ray.cancel(ref)
-    eventually((tmp_path / "refused").exists)
+    eventually(begun(tmp_path / "refused"))
     assert ray.wait([ref], timeout=0.02) == ([], [ref])
     ray.cancel(ref, force=True)
     assert_cancelled(ref)
@@ -113,7 +119,7 @@ def test_queued_behind_others(tmp_path: Path, force: bool) -> None:
     # A worker that the test before has ended is replaced only about now: until both blockers
     # run, what follows would be run beside them.
     for i in range(2):
-        eventually((tmp_path / f"started-{i}").exists)
+        eventually(begun(tmp_path / f"started-{i}"))
     queued = [echo.remote(i) for i in range(40)]
     for ref in queued[::2]:
         ray.cancel(ref, force=force)
@@ -145,7 +151,7 @@ def test_children_are_cancelled(tmp_path: Path, force: bool) -> None:
         return ray.get(refs)
 
     ref = parent.remote(tmp_path, 3)
-    eventually((tmp_path / "leaf").exists)
+    eventually(begun(tmp_path / "leaf"))
     ray.cancel(ref, force=force, recursive=True)
     assert_cancelled(ref)
 
@@ -172,7 +178,7 @@ def test_from_inside_a_task(tmp_path: Path) -> None:
         ray.cancel(refs[0])
 
     ref = loops.remote(tmp_path / "started")
-    eventually((tmp_path / "started").exists)
+    eventually(begun(tmp_path / "started"))
     ray.get(canceller.remote([ref]), timeout=20)
     assert_cancelled(ref)
 
@@ -202,7 +208,7 @@ def test_what_swallows_the_interrupt_has_finished(tmp_path: Path) -> None:
         return "slept"
 
     ref = swallows.remote(tmp_path / "started")
-    eventually((tmp_path / "started").exists)
+    eventually(begun(tmp_path / "started"))
     ray.cancel(ref)
     assert ray.get(ref, timeout=20) == "went on"
 
@@ -220,7 +226,7 @@ def test_calls_of_an_actor(tmp_path: Path) -> None:
     actor = Sleeper.remote()
     running = actor.sleep.remote(tmp_path / "started")
     queued, last = actor.echo.remote(1), actor.echo.remote(2)
-    eventually((tmp_path / "started").exists)
+    eventually(begun(tmp_path / "started"))
     for ref in (running, queued):
         with pytest.raises(ValueError, match=r"kill\(\)"):
             ray.cancel(ref, force=True)
