@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from ray_jupyter.testing.examples import check_example, examples_of
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+EXAMPLES = examples_of(ROOT / "README.md")
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
@@ -21,17 +21,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example_runs_and_prints_what_it_says(source: str, tmp_path: Path) -> None:
-    """``# -> text`` after a print says what comes out; ``...`` in it stands for anything."""
-    program = tmp_path / "example.py"
-    program.write_text(source, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        capture_output=True, text=True, timeout=50, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    promised = re.findall(r"# -> (.*)", source)
-    pattern = "\n".join(re.escape(text).replace(r"\.\.\.", ".*") for text in promised)
-    assert re.fullmatch(pattern, done.stdout.strip()), f"{done.stdout!r} is not {promised!r}"
+    check_example(source, tmp_path)
 
 
 def test_named_commands_exist() -> None:
