@@ -19,19 +19,24 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import NotInitializedError, StaleRefError
+from ray_jupyter.runtime.client.printing import LinePrinter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ray_jupyter.backends.base import Backend
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.client import Client
     from ray_jupyter.runtime.protocol.ids import Reference
+    from ray_jupyter.runtime.protocol.output import Output
 
 current: Backend | None = None
 generation = 0
 """Grows when what a remote function was registered with may be out of date: a new session,
 a new notebook cell. Templates are then registered again at their next call."""
+
+show_output: Callable[[list[Output]], None] = LinePrinter()
+"""What is done with what tasks print; a notebook puts its own in place."""
 
 _info: Session | None = None
 _forked = False
@@ -105,6 +110,7 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
     with _lock:
         if current is None:
             _info = Session(_new_backend(config), config, time.time())
+            _info.backend.show = _show
             attach(_info.backend)
             return _info
         if _info is None:
@@ -125,6 +131,10 @@ def _check_agrees(running: Config, asked: Config, names: Iterable[str]) -> None:
                 f"a session with {name}={has!r} is running, and init() asks for {wants!r}; "
                 "call shutdown() first, or pass ignore_reinit_error=True to keep it"
             )
+
+
+def _show(outputs: list[Output]) -> None:
+    show_output(outputs)
 
 
 def _new_backend(config: Config) -> Backend:

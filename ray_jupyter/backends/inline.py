@@ -28,6 +28,7 @@ from ray_jupyter.errors import (
     StaleRefError,
 )
 from ray_jupyter.runtime.protocol.ids import Reference
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
 
@@ -56,8 +57,15 @@ class InlineBackend:
         self._store = InlineStore()
         self._journal = Journal()
         self.drop = self._store.drop
+        self.show: Callable[[list[Output]], object] = _never
+        """Not called: tasks print here."""
         self._actors: dict[int, object] = {}
         self._deaths: dict[int, str] = {}
+
+    @property
+    def next_id(self) -> int:
+        """See ``Backend``."""
+        return self._store.next_id
 
     # Tasks and actors
 
@@ -287,6 +295,10 @@ class InlineBackend:
         for object_id in self._store.release_dropped():
             self._actors.pop(object_id, None)
             self._deaths.pop(object_id, None)
+
+
+def _never(outputs: list[Output]) -> None:
+    raise AssertionError("an inline task's output went through the runtime")
 
 
 def _results(template: TaskTemplate, result: Any) -> list[Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ray_jupyter.config import Config
+    from ray_jupyter.runtime.protocol.output import Output
     from ray_jupyter.runtime.protocol.specs import TaskTemplate
 
 ADDRESS_FACTOR = 4
@@ -105,6 +106,20 @@ class LocalBackend:
                 "stands above (in a notebook: in the server's terminal)"
             ) from error
 
+    @property
+    def next_id(self) -> int:
+        """See ``Backend``."""
+        return self._client.next_id
+
+    @property
+    def show(self) -> Callable[[list[Output]], object]:
+        """See ``Backend``."""
+        return self._client.listener.show
+
+    @show.setter
+    def show(self, show: Callable[[list[Output]], object]) -> None:
+        self._client.listener.show = show
+
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend``."""
         self._client.cancel(object_id, force=force, recursive=recursive)
@@ -163,7 +178,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes]]:
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
         "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
-        "connect": "ray_jupyter.session:attach_worker",
+        "log_to_driver": config.log_to_driver, "connect": "ray_jupyter.session:attach_worker",
     }  # fmt: skip
     output = None if config.log_to_driver else subprocess.DEVNULL
     try:

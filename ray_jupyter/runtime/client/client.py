@@ -72,8 +72,8 @@ class Client(Objects):
         channel, task_id, count = self.channel, 0, registration.num_returns
         try:
             with channel.lock:
-                task_id = self._next_id
-                self._next_id = task_id + (count or 1)
+                task_id = self.next_id
+                self.next_id = task_id + (count or 1)
                 for object_id in range(task_id, task_id + count):
                     self._counts.begin(object_id)
                 channel.post_spec(
@@ -101,8 +101,8 @@ class Client(Objects):
 
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
-            template_id = self._next_id
-            self._next_id += 1
+            template_id = self.next_id
+            self.next_id += 1
             self.channel.post((m.DEFINE, template_id, definition))
         return template_id
 
@@ -152,8 +152,8 @@ class Client(Objects):
 
     def _post_put(self, value: Serialized, descriptor: m.Descriptor) -> int:
         with self.channel.lock:
-            object_id = self._next_id
-            self._next_id += 1
+            object_id = self.next_id
+            self.next_id += 1
             self._counts.begin(object_id)
             if type(descriptor) is bytes:
                 self._descriptors[object_id] = descriptor

@@ -16,6 +16,7 @@ from ray_jupyter.runtime.client.channel import Channel
 from ray_jupyter.runtime.client.counting import Counts
 from ray_jupyter.runtime.client.futures import Futures
 from ray_jupyter.runtime.client.mappings import Mappings
+from ray_jupyter.runtime.client.printing import Listener
 from ray_jupyter.runtime.client.requests import Requests
 from ray_jupyter.runtime.client.values import Values
 from ray_jupyter.runtime.client.waiting import Missing
@@ -43,10 +44,12 @@ class Objects:
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.client_id = client_id
-        self._next_id = first_id(client_id)
+        self.next_id = first_id(client_id)
+        """What is minted next."""
         self._counts = Counts()
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}
+        self.listener = Listener()
         self._wanted: set[int] = set()
         self._futures = Futures(lambda object_id: self.get([object_id], None)[0], self.drop)
         self._inline_max_bytes = inline_max_bytes
@@ -74,6 +77,7 @@ class Objects:
             m.SPILL: lambda request, victims: self._requests.answered(request, m.SPILL, victims),
             m.REPLY: lambda request, answer: self._requests.answered(request, answer),
             m.RECLAIM: self._on_reclaim,
+            m.OUTPUT: self.listener,
         }
 
     # Loading and waiting

@@ -133,6 +133,8 @@ class SchedulerCore:
             process.held.add(object_id)
         if task.parent:
             state.children.setdefault(task.parent, set()).add(task.id)
+            parent = state.tasks.get(task.parent)
+            task.root = parent.root if parent is not None else task.parent
         if task.held:
             references.retain(state, task.held)
         if task.deps:

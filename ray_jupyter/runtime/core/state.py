@@ -70,7 +70,7 @@ class TaskRecord:
 
     __slots__ = (
         "actor", "args", "attempt", "cancel_children", "cancelled", "cost_ns", "deps", "held", "id", "in_place",
-        "missing", "num_returns", "parent", "shape", "state", "submit_ns",
+        "missing", "num_returns", "parent", "root", "shape", "state", "submit_ns",
         "submitter", "template", "worker",
     )  # fmt: skip
 
@@ -79,6 +79,8 @@ class TaskRecord:
         template: TemplateRecord, submitter: int, now_ns: int,
     ) -> None:  # fmt: skip
         self.id, _, self.args, self.deps, self.held, self.parent = spec
+        self.root = self.id
+        """The task, of the driver, that this one descends from."""
         self.template = template
         definition = template.definition
         self.shape = definition[4]

@@ -39,7 +39,7 @@ def main(settings: dict[str, Any]) -> None:
         settings: ``driver_fd`` and ``segment_fd`` (inherited), ``segment_bytes``,
             ``store_limit_bytes``, ``inline_max_bytes``, ``session_id``, ``spill_dir``,
             ``total`` (resource units by name), ``workers``, ``path`` (``sys.path``),
-            ``preload`` (modules), ``connect`` ("module:function" that a worker calls with
+            ``preload`` (modules), ``log_to_driver``, ``connect`` ("module:function" that a worker calls with
             its client, to make the API work inside tasks).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -21,17 +21,25 @@ from typing import Any
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
-from ray_jupyter.runtime.core.queries import ANSWERS
+from ray_jupyter.runtime.core.queries import ANSWERS, origin
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.processes import template
 from ray_jupyter.runtime.processes.lifeline import watch
+from ray_jupyter.runtime.processes.outputs import Outputs
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.wire import Decoder, encode
 from ray_jupyter.runtime.transport.unix import SPIN_NS, UnixPeer
 
 STILLBORN_LIMIT = 10
 """So many workers in a row that died before their first message end the session."""
+
+OUTPUT_LIMIT_BYTES = 32_000_000
+"""More than this is not kept for a driver that does not read: what is printed then is lost."""
+
+SHOW_NS = 20_000_000
+"""Printed text without a result waits this long for more."""
 
 EVENTS: dict[int, Any] = {
     m.SUBMIT: e.Submitted, m.CLAIM: e.Claimed, m.DEFINE: e.Defined, m.UNDEFINE: e.Undefined,
@@ -58,6 +66,8 @@ class _Client:
         self.peer = UnixPeer(sock)
         self.decoder = Decoder()
         self.outgoing: list[m.Message] = []
+        self.outputs: list[Output] = []
+        self.shown_ns = 0
         self.has_worked = False
 
 
@@ -86,6 +96,7 @@ class SchedulerProcess:
         self._clients: dict[int, _Client] = {}
         self._by_fd: dict[int, _Client] = {}
         self._unsent: dict[int, _Client] = {}
+        self._talkative: dict[int, _Client] = {}
         self._stillborn = 0
         self._may_spin = (os.cpu_count() or 1) > 1
         self._exits: dict[int, str] = {}
@@ -98,6 +109,11 @@ class SchedulerProcess:
             settings["total"], store_limit_bytes=settings["store_limit_bytes"],
             workers_target=settings["workers"],
         )  # fmt: skip
+        self._outputs = Outputs(
+            self._poll,
+            running=lambda client: self._slots[client % len(self._slots)],
+            origin=lambda client, task_ids: origin(self._core.state, client, task_ids),
+        )
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             c.StartWorkers: self._start_workers,
             c.KillWorker: self._kill_worker,
@@ -127,6 +143,7 @@ class SchedulerProcess:
         ready = self._spin() or self._sleep()
         if not ready:
             self._handle(e.Tick())
+        self._show(self._outputs.read(ready))  # first: what was printed, before the result
         for fd, mask in ready:
             client = self._by_fd.get(fd)
             if client is not None:
@@ -165,6 +182,8 @@ class SchedulerProcess:
         timeout_ms = None
         if deadline_ns is not None:
             timeout_ms = max(0, (deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
+        if self._talkative:
+            timeout_ms = SHOW_NS // 1_000_000
         return self._poll.poll(timeout_ms)
 
     # In
@@ -200,6 +219,16 @@ class SchedulerProcess:
                 client.outgoing.append((kind, *command[1:]))
                 self._unsent[client.id] = client
 
+    def _show(self, outputs: list[Output]) -> None:
+        """Have a driver show what tasks printed: soon, and before it gets anything else."""
+        if not self._settings["log_to_driver"]:
+            return
+        for output in outputs:
+            client = self._clients[DRIVER_ID]
+            if client.peer.unsent_bytes < OUTPUT_LIMIT_BYTES:
+                client.outputs.append(output)
+                self._talkative[client.id] = client
+
     def _answer(self, client: _Client, request: int, question: str, argument: Any) -> None:
         answer: Any = None
         if question == "pids":
@@ -213,12 +242,27 @@ class SchedulerProcess:
     # Out
 
     def _send(self) -> None:
+        if self._talkative:
+            self._send_outputs()
         for client in self._unsent.values():
             client.peer.send(encode(client.outgoing))
             client.outgoing = []
             if client.peer.is_congested:
                 self._watch(client)
         self._unsent.clear()
+
+    def _send_outputs(self) -> None:
+        """Put what was printed before everything else; alone it waits a little for more.
+
+        A front end's server drops messages beyond a thousand a second.
+        """
+        now_ns = time.monotonic_ns()
+        for client in list(self._talkative.values()):
+            if client.outgoing or now_ns - client.shown_ns >= SHOW_NS:
+                client.outgoing.insert(0, (m.OUTPUT, client.outputs))
+                client.outputs, client.shown_ns = [], now_ns
+                self._unsent[client.id] = client
+                del self._talkative[client.id]
 
     def _watch(self, client: _Client) -> None:
         if client.peer.fileno() in self._by_fd:
@@ -250,7 +294,10 @@ class SchedulerProcess:
             kind, number, detail = json.loads(line)
             if kind == template.STARTED:
                 self._slots[number % len(self._slots)] = 0
-                self._join(number, detail, socket.socket(fileno=self._control_fds.pop(0)))
+                stream, *pipes = self._control_fds[:3]
+                del self._control_fds[:3]
+                self._join(number, detail, socket.socket(fileno=stream))
+                self._outputs.add(number, detail, (pipes[0], pipes[1]))
             elif kind == template.EXITED:
                 self._exits[number] = detail
                 for client in list(self._clients.values()):
@@ -272,6 +319,7 @@ class SchedulerProcess:
         if reason is None:
             return
         del self._exits[client.pid]
+        self._show(self._outputs.end(client.id))
         if client.peer.fileno() in self._by_fd:
             while chunk := client.peer.receive():
                 for message in client.decoder.feed(chunk):

@@ -13,10 +13,10 @@ import os
 import select
 import signal
 import socket
-import sys
 from typing import Any
 
 from ray_jupyter.runtime.processes.lifeline import describe_exit, die_with_parent, name_process
+from ray_jupyter.runtime.protocol.output import STDERR, STDOUT
 
 STARTED, EXITED, REFUSED = "started", "exited", "refused"
 
@@ -25,8 +25,8 @@ def run(control: socket.socket, slots: memoryview, settings: dict[str, Any]) -> 
     """Fork workers on request until the scheduler is gone.
 
     A request is a JSON client id per line. Answers are JSON lines: ``[STARTED, client, pid]``
-    with the worker's stream as a passed descriptor, ``[EXITED, pid, reason]``, or
-    ``[REFUSED, client, reason]``.
+    with passed descriptors (the worker's stream, the pipes of its standard output and error),
+    ``[EXITED, pid, reason]``, or ``[REFUSED, client, reason]``.
     """
     _preload(settings["preload"])
     from ray_jupyter.runtime.processes import worker
@@ -70,7 +70,6 @@ def run(control: socket.socket, slots: memoryview, settings: dict[str, Any]) -> 
 
 
 def _preload(names: list[str]) -> None:
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     for name in names:
         try:
             importlib.import_module(name)
@@ -80,21 +79,31 @@ def _preload(names: list[str]) -> None:
 
 def _fork(control: socket.socket, client: int) -> socket.socket | None:
     """Fork a worker: return its stream in the child, ``None`` in the template."""
+    fds: list[int] = []  # stream, standard output, standard error: ours, theirs of each
     try:
-        ours, theirs = socket.socketpair()
+        fds += [end.detach() for end in socket.socketpair()]
+        fds += os.pipe()
+        fds += os.pipe()
         pid = os.fork()
     except OSError as error:
+        for fd in fds:
+            os.close(fd)
         _send(control, [REFUSED, client, str(error)], [])
         return None
-    if not pid:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        ours.close()
-        return theirs
-    _send(control, [STARTED, client, pid], [ours.fileno()])
-    ours.close()
-    theirs.close()
-    return None
+    ours, theirs = fds[0::2], fds[1::2]
+    if pid:
+        _send(control, [STARTED, client, pid], ours)
+        for fd in fds:
+            os.close(fd)
+        return None
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for fd, stream in zip(theirs[1:], (STDOUT, STDERR), strict=True):
+        os.dup2(fd, stream)
+        os.close(fd)
+    for fd in ours:
+        os.close(fd)
+    return socket.socket(fileno=theirs[0])
 
 
 def _report_exits(control: socket.socket) -> None:

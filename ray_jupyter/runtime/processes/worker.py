@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from ray_jupyter.errors import RaySystemError
+from ray_jupyter.runtime.processes import task_output
 from ray_jupyter.runtime.processes.executor import Executor, Interrupted
 from ray_jupyter.runtime.processes.nesting import Frame, NestingClient
 from ray_jupyter.runtime.protocol import messages as m
@@ -80,6 +81,7 @@ class Worker(NestingClient):
             settings["inline_max_bytes"],
         )  # fmt: skip
         self._whose = f"worker {client_id}"
+        self._output = task_output.install(lambda: self.parent_task)
         self._slots = slots
         self._slot = client_id % len(slots)
         self._cancelled: set[int] = set()
@@ -159,6 +161,9 @@ class Worker(NestingClient):
         except Interrupted:
             # Also when the cancelled task is one below: its child in place ends with it.
             status, outputs, value = m.CANCELLED, b"", None
+        for stream in self._output:
+            if stream.has_partial_line:
+                stream.flush()
         if self._forked:
             _exit(0)  # a child that user code forked has returned from the task: it is no worker
         end_ns = time.monotonic_ns()

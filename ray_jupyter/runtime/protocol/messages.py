@@ -43,6 +43,7 @@ RECALL         - (hand back every task not yet started)
 INTERRUPT      task id
 FORGET         template ids
 REPLY          request id, answer
+OUTPUT         list of ``output.Output``: what tasks printed (to the driver)
 STOP           -
 =============  ==========================================================================
 
@@ -84,8 +85,8 @@ Definition = tuple[
 ) = range(21)  # fmt: skip
 
 (
-    TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP,
-) = range(32, 43)  # fmt: skip
+    TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, OUTPUT,
+) = range(32, 44)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",
