@@ -28,8 +28,10 @@ from ray_jupyter.config import Config, make_config
 from ray_jupyter.notebook import Shell, completion
 from ray_jupyter.notebook.arguments import MagicParser, explained_by, size_bytes, whole_number
 from ray_jupyter.notebook.definitions import read_definitions, summary
+from ray_jupyter.notebook.output import CellOutput
 from ray_jupyter.notebook.remote_cell import RemoteCell
 from ray_jupyter.notebook.remote_options import read_options, remote_parser
+from ray_jupyter.runtime.client.printing import LinePrinter
 
 
 def _start_parser() -> MagicParser:
@@ -64,6 +66,7 @@ class RayMagics(Magics):
         self._shell = shell
         self._raw_cell = ""
         self._forget_completers: Callable[[], None] = lambda: None
+        self._output = CellOutput(shell) if hasattr(shell, "kernel") else None
 
     def attach(self) -> None:
         """Become part of the shell: magics, hook, completion."""
@@ -71,10 +74,15 @@ class RayMagics(Magics):
         self._shell.events.register("pre_run_cell", self.before_cell)
         parsers = {parser.prog: parser for parser in (_START, _STOP, _STATUS, _REMOTE)}
         self._forget_completers = completion.install(self._shell, parsers)
+        if self._output is not None:
+            self._output.before_cell()
+            session.show_output = self._output
 
     def detach(self) -> None:
         """Leave the shell as it was; a running session goes on."""
         self._forget_completers()
+        if session.show_output is self._output:
+            session.show_output = LinePrinter()
         self._shell.events.unregister("pre_run_cell", self.before_cell)
         self._shell.configurables.remove(self)
         manager = self._shell.magics_manager
@@ -168,6 +176,8 @@ class RayMagics(Magics):
     def before_cell(self, info: Any) -> None:
         """Let remote functions be sent anew: helpers and globals may have been edited."""
         session.new_generation()
+        if self._output is not None:
+            self._output.before_cell()
         self._raw_cell = info.raw_cell or ""
 
     def _settings(self, options: argparse.Namespace) -> dict[str, Any]:

@@ -151,7 +151,7 @@ class SchedulerCore:
         if template.extras:
             streams.begin(state, task)
         if task.parent:
-            state.children.setdefault(task.parent, set()).add(task.id)
+            state.adopt(task)
         if task.held:
             references.retain(state, task.held)
         if task.deps:

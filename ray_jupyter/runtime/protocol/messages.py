@@ -54,6 +54,7 @@ INTERRUPT      task id
 FORGET         template ids
 REPLY          request id, answer (to FIND_ACTOR: ``None``, or (``FOUND``, actor id, handle), and
                from then on this process holds the actor)
+OUTPUT         list of ``output.Output``: what tasks printed (to a driver)
 STOP           -
 =============  ==========================================================================
 
@@ -98,7 +99,8 @@ Definition = tuple[
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
-) = range(32, 45)  # fmt: skip
+    OUTPUT,
+) = range(32, 46)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",
