@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import json
 import sys
 import traceback
 from collections.abc import Callable
 
-from ray_jupyter.runtime.protocol.output import STDOUT, Output
+from ray_jupyter.runtime.protocol.output import RICH, STDERR, Output
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -28,6 +29,12 @@ class Listener:
             self.show(outputs)
         except Exception:
             traceback.print_exc()
+
+
+def plain_text(rich: bytes) -> str:
+    """Return what stands for something rich where only text can be shown."""
+    _, content = json.loads(rich)
+    return str(content.get("data", {}).get("text/plain", ""))
 
 
 class Decoder:
@@ -58,8 +65,8 @@ class LinePrinter:
     def __call__(self, outputs: list[Output]) -> None:
         """Print each output to the stream it was written to."""
         for output in outputs:
-            _, task_id, name, pid, stream, _ = output
-            text = self._decoder.text(output)
+            _, task_id, name, pid, stream, data = output
+            text = f"{plain_text(data)}\n" if stream == RICH else self._decoder.text(output)
             whose, begun = self._partial.pop((pid, stream), (task_id, ""))
             if begun:
                 text = f"{begun}{text}" if whose == task_id else f"{begun}\n{text}"
@@ -68,6 +75,6 @@ class LinePrinter:
             if rest:
                 self._partial[pid, stream] = (task_id, rest)
             if lines:
-                where = sys.stdout if stream == STDOUT else sys.stderr
+                where = sys.stderr if stream == STDERR else sys.stdout
                 where.write("".join(f"{prefix}{line}\n" for line in lines))
                 where.flush()

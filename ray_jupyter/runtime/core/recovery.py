@@ -68,6 +68,8 @@ def finish(
         )
         state.task_wall_ns += duration_ns
         state.task_cpu_ns += cpu_ns
+        if task.cell is not None:
+            task.cell.cpu_ns += cpu_ns
         placement.unassign(state, worker, task)
         if status == OK:
             remember(state, task, FINISHED, worker, start_ns, end_ns)

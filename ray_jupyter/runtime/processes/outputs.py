@@ -12,13 +12,13 @@ from ray_jupyter.runtime.core.queries import origin
 from ray_jupyter.runtime.core.state import ClusterState
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import COUNTER_BITS, DRIVER_ID
-from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, Output, Splitter
+from ray_jupyter.runtime.protocol.output import RICH, STDERR, STDOUT, Output, Piece, Splitter
 from ray_jupyter.runtime.transport.unix import UnixPeer
 
 LIMIT_BYTES = 32_000_000
 """More than this is not kept for a driver that does not read: what is printed then is lost."""
 
-SHOW_NS = 20_000_000
+SHOW_NS = 50_000_000
 """Printed text without a result waits this long for more."""
 
 _READ_BYTES = 1 << 16
@@ -65,7 +65,8 @@ class Outputs:
         self._pipes: dict[int, _Pipe] = {}
         self._unsent: dict[int, list[Output]] = {}
         """By driver."""
-        self._sent_ns = 0
+        self._since_ns = 0
+        """Since when something waits."""
 
     def add(self, client: int, pid: int, fds: tuple[int, int]) -> None:
         """Read a new worker's standard output and error from now on."""
@@ -96,7 +97,7 @@ class Outputs:
         """Return how long to sleep: until the deadline, or until it is time to deliver."""
         now_ns = time.monotonic_ns()
         if self._unsent:
-            due_ns = max(self._sent_ns + SHOW_NS, now_ns)
+            due_ns = max(self._since_ns + SHOW_NS, now_ns)
             deadline_ns = due_ns if deadline_ns is None else min(deadline_ns, due_ns)
         return None if deadline_ns is None else max(0, (deadline_ns - now_ns) // 1_000_000 + 1)
 
@@ -113,13 +114,12 @@ class Outputs:
             if client != DRIVER_ID and (client not in clients or clients[client].is_worker):
                 self._unsent.setdefault(DRIVER_ID, []).extend(self._unsent.pop(client))
         now_ns = time.monotonic_ns()
-        is_time = now_ns - self._sent_ns >= SHOW_NS
+        is_time = now_ns - self._since_ns >= SHOW_NS
         getting = {}
         for client, outputs in list(self._unsent.items()):
             driver = clients[client]
             if is_time or driver.outgoing:
                 del self._unsent[client]
-                self._sent_ns = now_ns
                 if driver.peer.unsent_bytes < LIMIT_BYTES:
                     driver.outgoing.insert(0, (m.OUTPUT, outputs))
                     getting[client] = driver
@@ -136,12 +136,15 @@ class Outputs:
             if len(data) < _READ_BYTES:
                 return bool(data)
 
-    def _keep(self, pipe: _Pipe, pieces: list[tuple[int, bytes]]) -> None:
-        for marked, text in pieces if self._is_wanted else ():
+    def _keep(self, pipe: _Pipe, pieces: list[Piece]) -> None:
+        if pieces and not self._unsent:
+            self._since_ns = time.monotonic_ns()
+        for marked, is_rich, data in pieces if self._is_wanted else ():
             # If the marked task has ended, this came without a mark: from what runs now.
             candidates = (marked, self._slots[pipe.client % len(self._slots)])
             root, task_id, name = origin(self._state, pipe.client, candidates)
-            output = (root, task_id, name, pipe.pid, pipe.stream, text)
+            stream = RICH if is_rich else pipe.stream
+            output = (root, task_id, name, pipe.pid, stream, data)
             self._unsent.setdefault(root >> COUNTER_BITS, []).append(output)
 
     def _close(self, fd: int) -> None:

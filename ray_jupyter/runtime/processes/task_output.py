@@ -7,13 +7,14 @@ mark of its own; the scheduler then takes the task that the worker announced.
 from __future__ import annotations
 
 import io
+import json
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.runtime.client.running import RUNNING
-from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, mark
+from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, framed, mark
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.client.client import Client
@@ -51,6 +52,15 @@ class TaskStream(io.TextIOWrapper):
             self.has_partial_line = not text.endswith("\n")
             return count
 
+    def publish(self, kind: str, content: dict[str, Any]) -> None:
+        """Write a message for front ends, in the order of what is printed."""
+        data = json.dumps([kind, content]).encode()  # without control characters: no mark in it
+        with self._lock:
+            self.write("")
+            self.flush()
+            self.buffer.write(framed(data))
+            self.flush()
+
     def flush(self) -> None:
         """Write what is buffered into the pipe."""
         with self._lock:
@@ -65,7 +75,8 @@ class Printed:
         self._worker = worker
         self.out = TaskStream(STDOUT, self._current_task)
         self.err = TaskStream(STDERR, self._current_task)
-        sys.stdout, sys.stderr = self.out, self.err
+        sys.stdout = sys.__stdout__ = self.out  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self.err  # type: ignore[misc]
 
     def leave(self) -> None:
         """Have what was printed leave now, before the result of the task that printed it."""

@@ -33,6 +33,7 @@ SPILLED        request id, list of (object id, path)
 RESTORED       object id, offset, size in bytes
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
+CELL           id: what is submitted from now on belongs to this cell of a notebook
 RENEW          - (end idle workers and start others in their place)
 =============  ==========================================================================
 
@@ -94,8 +95,8 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-    RENEW, YIELDED, CONSUMED, CLOSED, ACTOR_EXITED, FIND_ACTOR,
-) = range(27)  # fmt: skip
+    RENEW, YIELDED, CONSUMED, CLOSED, ACTOR_EXITED, FIND_ACTOR, CELL,
+) = range(28)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
