@@ -148,7 +148,7 @@ class ActorClass:
         self._template = self._make_template({})
 
     def _make_template(self, extras: Mapping[str, Any]) -> TaskTemplate:
-        template = make_template(self.__wrapped__, self.__name__, self._options, num_cpus=0)
+        template = make_template(self.__wrapped__, self.__name__, self._options, actor=True)
         template.name = self.__name__  # the option is the name of the actor
         template.extras = {
             **template.extras, **_extras(self._options, self._blueprint.methods), **extras

@@ -34,11 +34,18 @@ from ray_jupyter.testing.suite.generators import ActorStreamTests, GeneratorTest
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
 from ray_jupyter.testing.suite.queues import QueueTests
+from ray_jupyter.testing.suite.resources import ResourceTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.state import StateTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
-__all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUtilityTests"]
+__all__ = [
+    "Backend2016Tests",
+    "BackendResourceTests",
+    "BackendSessionTests",
+    "BackendTests",
+    "BackendUtilityTests",
+]
 
 
 class BackendTests(
@@ -56,6 +63,10 @@ class BackendUtilityTests(
 
 class Backend2016Tests(ReusableTests, Info2016Tests, RemoteArrayTests, DistributedArrayTests):
     """All tests of what the system of 2016 had; they share one session."""
+
+
+class BackendResourceTests(ResourceTests):
+    """Tests of a session with two GPUs, which need not exist."""
 
 
 class BackendSessionTests(SessionTests):

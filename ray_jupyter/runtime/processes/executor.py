@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
 from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.client.values import LostValueError
 from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.specs import full_name
@@ -43,23 +44,25 @@ class Executor:
     Args:
         values: loads arguments and stores results.
         shield: lifted while an ``Interrupted`` may strike.
-        fetch: returns the value of an object by id (a function too large for a message).
+        fetch: returns the value of an object by id: of a function too large for a message, of
+            an argument that is not where it was.
         end_use: told when a dependency has been loaded.
-        meet: loads the object that goes with a function, by id.
+        prepare: sees to what the extras of a definition demand; see ``Surroundings.prepare``.
         stream: runs a generator to its end; see ``Streaming.run``.
     """
 
     def __init__(
         self, values: Values, shield: InterruptShield,
         fetch: Callable[[int], Any], end_use: Callable[[int], None],
-        meet: Callable[[int], None], stream: Callable[..., None], inline_max_bytes: int,
+        prepare: Callable[[tuple[tuple[str, Any], ...]], None], stream: Callable[..., None],
+        inline_max_bytes: int,
     ) -> None:  # fmt: skip
         self.definitions: dict[int, m.Definition] = {}
         self._values = values
         self._shield = shield
         self._fetch = fetch
         self._end_use = end_use
-        self._meet = meet
+        self._prepare = prepare
         self._stream = stream
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
@@ -167,9 +170,8 @@ class Executor:
                 known = method_of(self.actor, method), deserialize(payload)[1]
                 self._functions[template_id] = known
                 return known
-            for name, value in definition[8]:
-                if name == m.COMPANION:
-                    self._meet(value)
+            if definition[8]:
+                self._prepare(definition[8])
             known = deserialize(payload) if type(payload) is bytes else self._fetch(payload)
             if kind == m.ACTOR:
                 return self._constructor(known[0]), False
@@ -193,7 +195,11 @@ class Executor:
                 loads.popleft()
                 continue
             with self._shield:  # whatever strikes, the use of each ends once
-                values.append(self._values.load(object_id, descriptor))
+                try:
+                    value = self._values.load(object_id, descriptor)
+                except LostValueError:
+                    value = self._fetch(object_id)
+                values.append(value)
                 loads.popleft()
                 self._end_use_of(object_id, descriptor)
         call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)
