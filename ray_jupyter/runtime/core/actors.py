@@ -82,22 +82,36 @@ def feed(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
         return  # not placed, about to end, or still in its constructor
     if worker.blocked_on is not None and not actor.concurrent:
         return  # it would hand them back
-    _drain(state, out, worker, actor.returned)
-    late = {_caller(task) for task in actor.returned}  # a lost argument is being made again
+    late = _send_returned(state, out, worker, actor) if actor.returned else ()
     for caller, queue in list(actor.queues.items()):
-        if caller not in late:
-            _drain(state, out, worker, queue)
-            if not queue:
-                del actor.queues[caller]
+        while queue and queue[0].state is not PENDING_ARGS_AVAIL and caller not in late:
+            _send(state, out, worker, queue.popleft())
+        if not queue:
+            del actor.queues[caller]
 
 
-def _drain(
-    state: ClusterState, out: Outbox, worker: ClientRecord, queue: deque[TaskRecord]
-) -> None:
-    while queue and queue[0].state is not PENDING_ARGS_AVAIL:
-        task = queue.popleft()
-        if task.state is PENDING_NODE_ASSIGNMENT:  # else it was cancelled meanwhile
-            assign(state, out, worker, task)
+def _send_returned(
+    state: ClusterState, out: Outbox, worker: ClientRecord, actor: ActorRecord
+) -> set[int]:
+    """Send calls again, in their order; return the callers of those that wait.
+
+    An argument may have been lost meanwhile. Other callers do not wait for it: the task that makes
+    it again may be one of them.
+    """
+    late: set[int] = set()
+    calls, actor.returned = actor.returned, deque()
+    for task in calls:
+        if task.state is PENDING_ARGS_AVAIL or _caller(task) in late:
+            late.add(_caller(task))
+            actor.returned.append(task)
+        else:
+            _send(state, out, worker, task)
+    return late
+
+
+def _send(state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord) -> None:
+    if task.state is PENDING_NODE_ASSIGNMENT:  # else it was cancelled meanwhile
+        assign(state, out, worker, task)
 
 
 def ready(actor: ActorRecord, task: TaskRecord) -> None:
