@@ -270,12 +270,6 @@ class ActorHandle:
                 f"actor {class_name} has no method {name!r}{did_you_mean(name, methods)}; "
                 f"it has: {', '.join(sorted(methods)) or 'none'}"
             )
-        kind = methods.get(name, _UNCHECKED).kind
-        if kind == "async generator":
-            raise NotImplementedError(
-                f"{blueprint.class_name}.{name} is an {kind}, which actors do not run yet: "
-                "make it a plain generator (without async), or return a list"
-            )
         kept = _LimitedMethod if blueprint.max_pending_calls > 0 else ActorMethod
         method = kept(self._ref, name, blueprint, {})
         self.__dict__[name] = method

@@ -8,9 +8,10 @@ started besides is cancelled then.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ray_jupyter.backends import inline_loops
 from ray_jupyter.backends.inline_place import Place
 from ray_jupyter.runtime.processes.own_methods import method_of
 
@@ -61,8 +62,7 @@ class InlineActor:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             value = function(*args, **kwargs)
-            awaits = self.options.get("is_async") and isinstance(value, Awaitable)
-            return _wait(value) if awaits else value
+            return inline_loops.run(value) if self.options.get("is_async") else value
 
         return call
 
@@ -83,21 +83,6 @@ class Running(NamedTuple):
     task_id: int
     template: TaskTemplate
     actor: InlineActor | None
-
-
-def _wait(awaitable: Awaitable[Any]) -> Any:
-    """Run a coroutine to its end, also where another event loop runs (a notebook's, say)."""
-    import asyncio
-
-    async def wait() -> Any:
-        return await awaitable
-
-    outer = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        return asyncio.run(wait())
-    finally:
-        asyncio._set_running_loop(outer)
 
 
 class InlineActors:

@@ -25,12 +25,13 @@ from __future__ import annotations
 from ray_jupyter.testing.suite.actor_calls import ActorCallTests
 from ray_jupyter.testing.suite.actor_lives import ActorLifeTests
 from ray_jupyter.testing.suite.actor_pools import ActorPoolTests
+from ray_jupyter.testing.suite.actor_streams import ActorStreamTests
 from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
 from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
 from ray_jupyter.testing.suite.failures import FailureTests
-from ray_jupyter.testing.suite.generators import ActorStreamTests, GeneratorTests
+from ray_jupyter.testing.suite.generators import GeneratorTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
 from ray_jupyter.testing.suite.queues import QueueTests

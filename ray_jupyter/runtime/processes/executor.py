@@ -10,10 +10,12 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
+from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.client.task_errors import dump_task_error
 from ray_jupyter.runtime.client.values import LostValueError
 from ray_jupyter.runtime.processes.own_methods import method_of
@@ -29,13 +31,6 @@ if TYPE_CHECKING:
 Output = tuple[m.Descriptor, tuple[int, ...]]
 _FINISHED_ASIDE = (m.STREAMING, m.AFTER)
 """Extras that run more of the user's code."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised in the main thread to end a task that is being cancelled.
-
-    It strikes whatever runs on top, which may be a child in place of the cancelled task.
-    """
 
 
 class Executor:
@@ -118,6 +113,8 @@ class Executor:
         """Do as ``run`` does, and await what the method returns if it can be awaited."""
         import asyncio
 
+        from ray_jupyter.runtime.processes.stepping import aside
+
         loads = deque(assignment[3])
         retry: Any = False
         try:
@@ -127,7 +124,7 @@ class Executor:
             if isinstance(value, Awaitable):
                 value = await value
             if any(name in _FINISHED_ASIDE for name, _ in definition[8]):
-                value = await _aside(self._finish, assignment[0], definition, value)
+                value = await aside(partial(self._finish, assignment[0], definition), value)
             return m.OK, self._pack(definition, value), value
         except (asyncio.CancelledError, Interrupted):
             return m.CANCELLED, b"", None
@@ -283,17 +280,3 @@ class Executor:
         task = f"task {task_id:x}, {whose}, pid {os.getpid()}"
         status = m.RETRYABLE_ERROR if retryable else m.ERROR
         return status, dump_task_error(name, task, error)
-
-
-async def _aside(finish: Callable[..., Any], *call: Any) -> Any:
-    """Finish a call in a thread: a generator that waits for its reader must not stop the loop."""
-    import asyncio
-    import contextvars
-    from concurrent.futures import ThreadPoolExecutor
-
-    threads = ThreadPoolExecutor(1, "ray_jupyter-generator")
-    run = contextvars.copy_context().run
-    try:
-        return await asyncio.get_running_loop().run_in_executor(threads, run, finish, *call)
-    finally:
-        threads.shutdown(wait=False)

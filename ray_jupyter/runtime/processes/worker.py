@@ -23,13 +23,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import ActorExit, RaySystemError
+from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.processes.actor_host import (
     REPORT_BATCH,
     REPORT_NS,
     ActorHost,
     exit_process,
 )
-from ray_jupyter.runtime.processes.executor import Executor, Interrupted
+from ray_jupyter.runtime.processes.executor import Executor
 from ray_jupyter.runtime.processes.nesting import Frame
 from ray_jupyter.runtime.processes.streaming import Streaming
 from ray_jupyter.runtime.processes.surroundings import Surroundings
