@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
 T = TypeVar("T")
@@ -36,6 +37,13 @@ class Backend(Protocol):
     drop: Callable[[int], object]
     """Tells that one ``ObjectRef`` of this id died. Called from ``__del__``: in any thread,
     at any moment, perhaps while a lock is held; so it only appends to a deque."""
+
+    show: Callable[[list[Output]], object]
+    """What is done with what tasks print in other processes; called in any thread."""
+
+    @property
+    def next_id(self) -> int:
+        """Ids minted here from now on are not smaller."""
 
     def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Start a task; return its id, which is the id of its first result as well.

@@ -11,7 +11,7 @@ Tasks of one thread run one after another, in the order submitted.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from ray_jupyter.backends.inline_runner import InlineRunner
 from ray_jupyter.backends.inline_store import Value
 from ray_jupyter.errors import ActorDiedError, RayError
 from ray_jupyter.runtime.client.running import RUNNING
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import (
     RESOURCE_UNITS,
     STREAMS,
@@ -43,8 +44,15 @@ class InlineBackend(InlineRunner):
         self.namespace = config.namespace
         self.drop = self._store.drop
         self.gpu_ids = self._places.gpu_ids
+        self.show: Callable[[list[Output]], object] = _never
+        """Not called: tasks print here."""
         self.open_stream, self.close_stream = self._streams.open, self._streams.close
         self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
+
+    @property
+    def next_id(self) -> int:
+        """See ``Backend``."""
+        return self._store.next_id
 
     # Tasks and actors
 
@@ -226,3 +234,7 @@ class InlineBackend(InlineRunner):
         self._actors.clear()
         self._streams.clear()
         self._store.clear()
+
+
+def _never(outputs: list[Output]) -> None:
+    raise AssertionError("an inline task's output went through the runtime")

@@ -25,7 +25,8 @@ from ray_jupyter.testing.faults import (
     session_pids,
 )
 from ray_jupyter.testing.suite.base import eventually, statistics
-from ray_jupyter.testing.suite.generators import BACKPRESSURE, Counter, count, count_into, written
+from ray_jupyter.testing.suite.actor_streams import Counter
+from ray_jupyter.testing.suite.generators import BACKPRESSURE, count, count_into, written
 
 pytestmark = pytest.mark.usefixtures("session")
 

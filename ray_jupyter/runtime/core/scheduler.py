@@ -153,7 +153,7 @@ class SchedulerCore:
         if template.extras:
             streams.begin(state, task)
         if task.parent:
-            state.children.setdefault(task.parent, set()).add(task.id)
+            state.adopt(task)
         references.depend(state, task)
         return task
 

@@ -75,7 +75,7 @@ class TaskRecord:
 
     __slots__ = (
         "actor", "args", "attempt", "cancel_children", "cancelled", "cost_ns", "deps", "held", "id", "in_place",
-        "missing", "num_returns", "parent", "shape", "state", "submit_ns",
+        "missing", "num_returns", "parent", "root", "shape", "state", "submit_ns",
         "submitter", "template", "worker",
     )  # fmt: skip
 
@@ -84,6 +84,8 @@ class TaskRecord:
         template: TemplateRecord, submitter: int, now_ns: int,
     ) -> None:  # fmt: skip
         self.id, _, self.args, self.deps, self.held, self.parent = spec
+        self.root = self.id
+        """The task, of the driver, that this one descends from."""
         self.template = template
         definition = template.definition
         self.shape = definition[4]
@@ -359,3 +361,9 @@ class ClusterState:
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
         a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
+
+    def adopt(self, task: TaskRecord) -> None:
+        """Note whose child a task is."""
+        self.children.setdefault(task.parent, set()).add(task.id)
+        parent = self.tasks.get(task.parent)
+        task.root = parent.root if parent is not None else task.parent

@@ -34,6 +34,7 @@ from ray_jupyter.runtime.processes.executor import Executor
 from ray_jupyter.runtime.processes.nesting import Frame
 from ray_jupyter.runtime.processes.streaming import Streaming
 from ray_jupyter.runtime.processes.surroundings import Surroundings
+from ray_jupyter.runtime.processes.task_output import Printed
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.transport.unix import UnixTransport
@@ -91,10 +92,10 @@ class Worker(ActorHost):
             self._surroundings.prepare, self._streaming.run, settings["inline_max_bytes"],
         )  # fmt: skip
         self.whose = f"worker {client_id}"
+        self.printed = Printed(self)
         self._slots = slots
         self._slot = client_id % len(slots)
-        self._stopping = False
-        self._cpu_ns = 0
+        self._stopping, self._cpu_ns = False, 0
         signal.signal(signal.SIGINT, self._on_interrupt_signal)
         self.channel.attendant.start()
 
@@ -183,6 +184,7 @@ class Worker(ActorHost):
         except ActorExit as leaving:
             self.say_exit(leaving.how)
             self.exit()
+        self.printed.leave()
         if self._forked:
             exit_process(0)  # user code forked this child, which returned: it is no worker
         end_ns = time.monotonic_ns()

@@ -56,6 +56,7 @@ INTERRUPT      task id
 FORGET         template ids
 REPLY          request id, answer (to FIND_ACTOR: ``None``, or (``FOUND``, actor id, handle), and
                from then on this process holds the actor)
+OUTPUT         list of ``output.Output``: what tasks printed (to a driver)
 STOP           -
 =============  ==========================================================================
 
@@ -100,8 +101,8 @@ Definition = tuple[
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
-    EQUIP,
-) = range(32, 46)  # fmt: skip
+    EQUIP, OUTPUT,
+) = range(32, 47)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",

@@ -88,6 +88,11 @@ class UnixPeer:
         """Whether something waits to be sent (poll for writing, then ``flush``)."""
         return bool(self._unsent)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How much waits."""
+        return sum(map(len, self._unsent))
+
     def send(self, frame: bytes) -> None:
         """Send what fits now; keep the rest. A closed other side is seen by ``receive``."""
         if self._unsent:
