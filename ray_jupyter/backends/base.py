@@ -149,6 +149,12 @@ class Backend(Protocol):
             ValueError: ``force`` for the call of an actor.
         """
 
+    def gpu_ids(self) -> list[str]:
+        """Return the names of the GPUs that the running task or actor may use; none in a driver."""
+
+    def environment(self) -> str:
+        """Return the runtime environment of what runs here, or of the session, as text."""
+
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available) amounts by name."""
 
@@ -200,7 +206,7 @@ class Backend(Protocol):
         Keys: ``workers`` (int), ``workers_busy`` (int), ``workers_blocked`` (int),
         ``pids`` (list[int], runtime processes without the driver), ``tasks`` (dict state ->
         int, ``FINISHED`` and ``FAILED`` counted since the start), ``retries`` (int), ``objects`` (int),
-        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes`` (int), ``task_cpu_ns``
+        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes``, ``lineage_bytes`` (int), ``task_cpu_ns``
         and ``task_wall_ns`` (int, summed over finished tasks).
         """
 

@@ -21,7 +21,13 @@ from ray_jupyter.backends.inline_store import Value
 from ray_jupyter.errors import ActorDiedError, RayError
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.protocol.output import Output
-from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS, CallContext, TaskTemplate, full_name
+from ray_jupyter.runtime.protocol.specs import (
+    RESOURCE_UNITS,
+    STREAMS,
+    CallContext,
+    TaskTemplate,
+    full_name,
+)
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ class InlineBackend(InlineRunner):
         super().__init__(config)
         self.namespace = config.namespace
         self.drop = self._store.drop
+        self.gpu_ids = self._places.gpu_ids
         self.show: Callable[[list[Output]], object] = _never
         """Not called: tasks print here."""
         self.open_stream, self.close_stream = self._streams.open, self._streams.close
@@ -57,7 +64,12 @@ class InlineBackend(InlineRunner):
         call = self._frozen(template, args, kwargs)
         function = template.function
         assert function is not None, "only methods have none"
-        return self._run(template, function, call)
+        place = self._places.take(template)
+        try:
+            return self._run(template, function, call, place)
+        finally:
+            if template.num_returns != STREAMS:  # a stream ends later, and releases it then
+                self._places.release(place)
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -68,8 +80,9 @@ class InlineBackend(InlineRunner):
         assert cls is not None, "only methods have none"
         actor_id = self._store.mint(1)
         actor = InlineActor(
-            actor_id, template, lambda: self._attempt(actor_id, template, construct, call, actor)
-        )
+            actor_id, template,
+            lambda: self._attempt(actor_id, template, construct, call, actor.place, actor),
+        )  # fmt: skip
 
         def construct(*args: Any, **kwargs: Any) -> None:
             actor.instance = cls(*args, **kwargs)
@@ -84,8 +97,9 @@ class InlineBackend(InlineRunner):
             actor.kept.append(actor_id)
         for object_id in actor.kept:
             self._store.hold(object_id)
+        actor.place = self._places.take(template)
         self._actors.add(actor)
-        self._run(template, construct, call, actor, actor_id)
+        self._run(template, construct, call, actor.place, actor, actor_id)
         if actor.instance is None and not actor.death:
             error: Any = deserialize(self._store.value(actor_id).payload)
             self._actors.end(actor, f"its constructor failed\n{error}", graceful=False)
@@ -99,7 +113,8 @@ class InlineBackend(InlineRunner):
         call.held = (actor_id, *call.held)
         actor = self._actors.by_id.get(actor_id)
         if actor is not None and not actor.death:
-            return self._run(template, actor.method(template.method or ""), call, actor)
+            method = actor.method(template.method or "")
+            return self._run(template, method, call, actor.place, actor)
         reason = actor.death if actor is not None else "no handle to it was left"
         error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
         return self._fail(template, error, actor_id)
@@ -201,6 +216,10 @@ class InlineBackend(InlineRunner):
         self._store.hold(object_id)
 
     # What is going on
+
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._places.here.environment
 
     def accompany(self, value: object) -> None:
         """Check that it could be sent; there is nowhere to send it."""

@@ -181,6 +181,14 @@ class LocalBackend:
         """See ``Backend``."""
         return int(self._client.query("restarts", actor_id))
 
+    def gpu_ids(self) -> list[str]:
+        """See ``Backend``."""
+        return list(self._client.gpu_ids)
+
+    def environment(self) -> str:
+        """See ``Backend``."""
+        return self._client.environment
+
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """See ``Backend``."""
         total, available = self._client.query("resources")
@@ -237,7 +245,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         "driver_fd": theirs.fileno(), "driver_pid": os.getpid(), "segment_fd": segment_fd,
         "segment_bytes": segment_bytes, "store_limit_bytes": limit_bytes,
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
-        "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
+        "spill_dir": spill_dir, "total": total, "gpus": list(config.gpus), "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
         "prepare": [f"{_DISPLAY}:install"] if _is_wanted(_DISPLAY) else [],
         "log_to_driver": config.log_to_driver, "connect": "ray_jupyter.session:attach_worker",
@@ -266,6 +274,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         session_id=session_id, total=total, spill_dir=spill_dir,
         inline_max_bytes=config.inline_max_bytes, namespace=config.namespace,
     )  # fmt: skip
+    client.environment = config.runtime_env
     return client, process, opened
 
 

@@ -34,10 +34,12 @@ class Client(Objects):
             spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
         )  # fmt: skip
         self.namespace = namespace
+        self.gpu_ids: tuple[str, ...] = ()
+        """See ``Backend.gpu_ids``."""
         self.parent_task = 0
         """The task this process runs now; parent of what it submits, unless ``RUNNING`` says."""
         self._functions = Functions(
-            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes
+            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes, session_id
         )
         self._arguments = Arguments(
             session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
@@ -53,6 +55,17 @@ class Client(Objects):
             cell_id = self.mint()
             self.channel.post((m.CELL, cell_id))
         return cell_id
+
+    # What this process may use
+
+    @property
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._functions.environment
+
+    @environment.setter
+    def environment(self, text: str) -> None:
+        self._functions.environment = text
 
     # Calls
 
@@ -131,9 +144,15 @@ class Client(Objects):
 
     def accompany(self, value: object) -> None:
         """See ``Backend.accompany``."""
-        self._use_companion(self.put(value))
+        self.use_companion(self.put(value))
 
-    def _use_companion(self, object_id: int) -> None:
+    @property
+    def companion(self) -> int:
+        """The object that goes with what is registered here; 0 for none."""
+        return self._functions.companion
+
+    def use_companion(self, object_id: int) -> None:
+        """Have it go with what is registered here from now on, and hold it."""
         former, self._functions.companion = self._functions.companion, object_id
         if former:
             self.drop(former)

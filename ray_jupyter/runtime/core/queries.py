@@ -68,6 +68,7 @@ def statistics(state: ClusterState) -> dict[str, Any]:
         "store_limit_bytes": state.store_limit_bytes,
         "spilled_bytes": state.spilled_bytes,
         "inline_bytes": state.inline_bytes,
+        "lineage_bytes": state.lineage_bytes,
         "task_wall_ns": state.task_wall_ns,
         "task_cpu_ns": state.task_cpu_ns,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ray_jupyter.runtime.core import cells
 from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClientRecord, ClusterState, TaskRecord
-from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, Descriptor
+from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, TASK_EVENTS, Descriptor
 from ray_jupyter.runtime.protocol.messages import FAILED as FAILED_VALUE
 
 _ERROR_TYPES = {
@@ -38,6 +38,8 @@ def remember(
     start_ns: int, end_ns: int, error: Descriptor = None,
 ) -> None:  # fmt: skip
     """Remember how a task ended; ``error`` is the value of its results if it failed."""
+    if task.template.extras.get(TASK_EVENTS) is False:
+        return
     state.records_total += 1
     if task.cell is not None:
         cells.leave(task, task.cell, start_ns, end_ns, error and _cut(error))

@@ -22,6 +22,7 @@ SHOW_NS = 50_000_000
 """Printed text without a result waits this long for more."""
 
 _READ_BYTES = 1 << 16
+"""As much as fits into a pipe: one read gets all that was written before."""
 
 
 class _Client(Protocol):
@@ -47,9 +48,7 @@ class Outputs:
     """All pipes of a session, and what the drivers have not been sent of it.
 
     Args:
-        poll: the scheduler's. Register a worker's stream before its pipes: ``poll`` looks at
-            descriptors in that order, so when it has seen a result, it sees what was printed
-            before.
+        poll: the scheduler's.
         slots: the task that each worker has announced, or 0.
         state: of the core.
         is_wanted: whether drivers are sent anything.
@@ -63,6 +62,8 @@ class Outputs:
         self._state = state
         self._is_wanted = is_wanted
         self._pipes: dict[int, _Pipe] = {}
+        self._fds: dict[int, list[int]] = {}
+        """The open ones of each worker."""
         self._unsent: dict[int, list[Output]] = {}
         """By driver."""
         self._since_ns = 0
@@ -70,28 +71,35 @@ class Outputs:
 
     def add(self, client: int, pid: int, fds: tuple[int, int]) -> None:
         """Read a new worker's standard output and error from now on."""
+        self._fds[client] = list(fds)
         for fd, stream in zip(fds, (STDOUT, STDERR), strict=True):
             os.set_blocking(fd, False)
             self._pipes[fd] = _Pipe(client, pid, stream)
             self._poll.register(fd, select.POLLIN)
 
-    def read(self, ready: list[tuple[int, int]]) -> None:
-        """Read those of the ready descriptors that are pipes."""
-        for fd, _ in ready:
-            pipe = self._pipes.get(fd)
-            if pipe is not None and not self._read(fd, pipe):
-                self._close(fd)
+    def read(self, fd: int) -> bool:
+        """Read a ready descriptor; return whether it is one of ours."""
+        pipe = self._pipes.get(fd)
+        if pipe is not None and not self._read(fd, pipe):
+            self._close(fd)
+        return pipe is not None
+
+    def read_all(self, client: int) -> None:
+        """Read what the worker has written: it says so, and that something follows."""
+        for fd in self._fds[client]:
+            self._read(fd, self._pipes[fd])
 
     def end(self, client: int) -> None:
         """The worker is gone: read what it wrote last.
 
         A process that it started may have its streams still, and write in vain from now on.
         """
-        for fd, pipe in list(self._pipes.items()):
-            if pipe.client == client:
-                self._read(fd, pipe)
-                self._keep(pipe, pipe.splitter.end())
-                self._close(fd)
+        for fd in self._fds[client]:
+            pipe = self._pipes[fd]
+            self._read(fd, pipe)
+            self._keep(pipe, pipe.splitter.end())
+            self._close(fd)
+        del self._fds[client]
 
     def timeout_ms(self, deadline_ns: int | None) -> int | None:
         """Return how long to sleep: until the deadline, or until it is time to deliver."""
@@ -127,14 +135,12 @@ class Outputs:
 
     def _read(self, fd: int, pipe: _Pipe) -> bool:
         """Take what is there; return False when nothing more can come."""
-        while True:
-            try:
-                data = os.read(fd, _READ_BYTES)
-            except BlockingIOError:
-                return True
-            self._keep(pipe, pipe.splitter.feed(data))
-            if len(data) < _READ_BYTES:
-                return bool(data)
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        self._keep(pipe, pipe.splitter.feed(data))
+        return bool(data)
 
     def _keep(self, pipe: _Pipe, pieces: list[Piece]) -> None:
         if pieces and not self._unsent:
@@ -149,5 +155,6 @@ class Outputs:
 
     def _close(self, fd: int) -> None:
         self._poll.unregister(fd)
-        del self._pipes[fd]
+        client = self._pipes.pop(fd).client
+        self._fds[client] = [other for other in self._fds.get(client, ()) if other != fd]
         os.close(fd)

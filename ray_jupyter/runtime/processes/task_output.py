@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.runtime.client.running import RUNNING
+from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, framed, mark
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class TaskStream(io.TextIOWrapper):
         self._current_task = current_task
         self._marked = 0
         self._lock = threading.RLock()
-        self.has_partial_line = False
-        """Whether something was written that has not left."""
+        self.has_written = False
+        """Whether something was written that nobody was told of."""
 
     def write(self, text: str) -> int:
         """Write text; see ``io.TextIOBase.write``."""
@@ -48,9 +49,8 @@ class TaskStream(io.TextIOWrapper):
                 self.flush()
                 self._marked = task_id
                 self.buffer.write(mark(task_id))
-            count = super().write(text)
-            self.has_partial_line = not text.endswith("\n")
-            return count
+            self.has_written = True
+            return super().write(text)
 
     def publish(self, kind: str, content: dict[str, Any]) -> None:
         """Write a message for front ends, in the order of what is printed."""
@@ -65,7 +65,6 @@ class TaskStream(io.TextIOWrapper):
         """Write what is buffered into the pipe."""
         with self._lock:
             super().flush()
-            self.has_partial_line = False
 
 
 class Printed:
@@ -79,10 +78,14 @@ class Printed:
         sys.stderr = sys.__stderr__ = self.err  # type: ignore[misc]
 
     def leave(self) -> None:
-        """Have what was printed leave now, before the result of the task that printed it."""
+        """Have what was printed read before the result of the task that printed it."""
+        if not (self.out.has_written or self.err.has_written):
+            return
         for stream in (self.out, self.err):
-            if stream.has_partial_line:
-                stream.flush()
+            stream.has_written = False
+            stream.flush()
+        with self._worker.channel.lock:
+            self._worker.channel.post((m.PRINTED,))
 
     def _current_task(self) -> int:
         running = RUNNING.get()
