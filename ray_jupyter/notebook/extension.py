@@ -8,6 +8,7 @@ of the others' surroundings. Does not: any magic.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from IPython.core.magic import Magics
@@ -18,6 +19,7 @@ from ray_jupyter.notebook.arguments import MagicParser
 from ray_jupyter.notebook.cells import Cells
 from ray_jupyter.notebook.output import TaskOutput
 from ray_jupyter.notebook.settings import RayMagics
+from ray_jupyter.notebook.stopping import stop_cell
 from ray_jupyter.notebook.strips import Strips
 from ray_jupyter.runtime.client.printing import LinePrinter
 
@@ -116,6 +118,10 @@ class Extension:
 
     def _after_cell(self, result: Any) -> None:
         self.cells.end(result.execution_count or 0)
+        if isinstance(result.error_in_exec, KeyboardInterrupt):
+            with suppress(KeyboardInterrupt):  # once more than there is to do
+                if line := stop_cell(self.cells.current):
+                    print(line)
         self.strips.after_cell()
         for group in self._groups:
             group.after_cell()
