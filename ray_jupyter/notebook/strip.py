@@ -15,9 +15,10 @@ from ray_jupyter.config import format_size
 BAR_CHARS = 20
 FUNCTIONS_MAX = 8
 BARS_MAX = 8
+_BAR_LINE_CHARS = 100
 _NAME_CHARS = 30
 _STYLE = (
-    "white-space: pre; overflow-x: auto; line-height: 1.3; "
+    "white-space: pre; overflow-x: auto; line-height: 1.3; padding-left: var(--jp-code-padding, 0); "
     "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
 )
 
@@ -45,7 +46,7 @@ def progress(report: Report, now_ns: int, bars: Sequence[str] = ()) -> str:
     lines = [_function(row, width) for row in shown]
     if len(rows) > len(shown):
         lines.append(f"… {len(rows) - len(shown)} more functions")
-    lines += [f"  {_short(bar.rstrip(), 100)}" for bar in bars[:BARS_MAX]]
+    lines += [f"  {bar.strip()[:_BAR_LINE_CHARS]}" for bar in bars[:BARS_MAX]]
     elapsed_ns = max(0, now_ns - report["first_ns"])
     lines.append(f"{_seconds(elapsed_ns)} · {_counted(len(report['pids']), 'worker')}")
     return "\n".join(lines)
@@ -81,7 +82,7 @@ def _hints(report: Report, span_ns: int) -> list[str]:
     tasks = sum(row[1] for row in report["functions"])
     mean_ns = report["wall_ns"] / tasks
     if tasks >= 200 and mean_ns < 1_000_000:
-        return [f"hint: a task takes {mean_ns / 1e6:.2g} ms: give each more to do"]
+        return [f"hint: a task takes {mean_ns / 1e3:,.0f} µs: give each more to do"]
     longest_ns = report["longest_ns"]
     if tasks >= 4 and longest_ns > 0.5 * span_ns > 5e8 and longest_ns > 4 * mean_ns:
         return [
@@ -90,8 +91,8 @@ def _hints(report: Report, span_ns: int) -> list[str]:
             "start it first"
         ]
     workers = len(report["pids"])
-    idle = 1 - report["wall_ns"] / (span_ns * workers) if workers else 0.0
-    if span_ns > 2e9 and idle > 0.5 and workers > 1:
+    idle = 1 - report["busy_ns"] / (span_ns * workers) if workers else 0.0
+    if span_ns > 2e9 and idle > 0.5 and workers > 1 and tasks > 1:
         if tasks < workers:
             return [f"hint: {tasks} of {workers} workers had something to do"]
         return [f"hint: workers were idle {idle:.0%} of the time: tasks waited for something"]
@@ -116,9 +117,9 @@ def _function(row: _Row, width: int) -> str:
     return " · ".join(parts)
 
 
-def _short(text: str, most: int = _NAME_CHARS) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _short(name: str) -> str:
+    name = " ".join(name.split())
+    return name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
 
 
 def _seconds(duration_ns: float) -> str:

@@ -30,11 +30,11 @@ class CellRecord:
     """A cell. ``id`` is what its driver mints first in it."""
 
     __slots__ = (
-        "cpu_ns", "error", "first_ns", "id", "last_ns", "longest_ns", "retries", "spilled_bytes",
-        "tallies", "unfinished", "wall_ns",
+        "before", "cpu_ns", "error", "first_ns", "id", "last_ns", "longest_ns", "retries", "tallies",
+        "unfinished", "wall_ns",
     )  # fmt: skip
 
-    def __init__(self, cell_id: int, spilled_bytes: int) -> None:
+    def __init__(self, cell_id: int) -> None:
         self.id = cell_id
         self.tallies: dict[str, Tally] = {}
         self.unfinished = 0
@@ -44,15 +44,15 @@ class CellRecord:
         """When something ended last."""
         self.wall_ns = self.cpu_ns = self.longest_ns = 0
         self.retries = 0
-        self.spilled_bytes = spilled_bytes
-        """What was on disk when it began."""
+        self.before: tuple[int, int] = (0, 0)
+        """Bytes on disk, and time that all tasks had taken, when something was submitted first."""
         self.error: tuple[int, str, Descriptor] | None = None
         """Id and name of the first task that failed, and why."""
 
 
 def begin(state: ClusterState, client: int, cell_id: int) -> None:
     """What the client submits from now on belongs to a new cell."""
-    state.clients[client].cell = CellRecord(cell_id, state.spilled_bytes)
+    state.clients[client].cell = CellRecord(cell_id)
 
 
 def assign(state: ClusterState, task: TaskRecord, cell: CellRecord | None, now_ns: int) -> None:
@@ -73,6 +73,7 @@ def _enter(state: ClusterState, task: TaskRecord, cell: CellRecord, now_ns: int)
     if tally is None:
         if not cell.tallies:
             cell.first_ns = now_ns
+            cell.before = state.spilled_bytes, state.task_wall_ns
             state.cells[cell.id] = cell
             if len(state.cells) > CELLS_MAX:
                 del state.cells[next(iter(state.cells))]
@@ -104,11 +105,12 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
 
     Keys: those fields of ``CellRecord``; ``functions`` (name, submitted, running, finished, failed
     of each, in the order they came); ``pids`` of the workers;
-    ``store_used_bytes``; ``spilled_bytes`` (since it began).
+    ``store_used_bytes``; ``spilled_bytes`` and ``busy_ns`` (of all tasks) since it began.
     """
     cell = state.cells.get(cell_id)
     if cell is None:
         return {}
+    spilled_bytes, wall_ns = cell.before
     tops = [next(iter(w.inflight.values())) for w in state.clients.values() if w.inflight]
     running = [task.template.name for task in tops if task.cell is cell]
     return {
@@ -121,9 +123,10 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
         "last_ns": cell.last_ns,
         "wall_ns": cell.wall_ns,
         "cpu_ns": cell.cpu_ns,
+        "busy_ns": state.task_wall_ns - wall_ns,
         "longest_ns": cell.longest_ns,
         "retries": cell.retries,
-        "spilled_bytes": max(0, state.spilled_bytes - cell.spilled_bytes),
+        "spilled_bytes": max(0, state.spilled_bytes - spilled_bytes),
         "pids": [client.pid for client in state.clients.values() if client.is_worker],
         "store_used_bytes": state.allocator.used_bytes,
         "error": cell.error,
