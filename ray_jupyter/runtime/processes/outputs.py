@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import time
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
+from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.queries import origin
-from ray_jupyter.runtime.core.state import ClusterState
+from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClusterState
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import COUNTER_BITS, DRIVER_ID
-from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, Output, Splitter
+from ray_jupyter.runtime.protocol.output import FAILURE, STDERR, STDOUT, Output, Splitter
 from ray_jupyter.runtime.transport.unix import UnixPeer
 
 LIMIT_BYTES = 32_000_000
@@ -91,6 +93,14 @@ class Outputs:
                 self._read(fd, pipe)
                 self._keep(pipe, pipe.splitter.end())
                 self._close(fd)
+
+    def complain(self, told: c.Complain) -> None:
+        """Pass on an error that nobody asked for; the driver knows how to read it."""
+        value = told.value
+        text = value[1][:FAILURE_BYTES] if value[0] == m.FAILED else pickle.dumps(value[2])
+        output = (told.root, told.task, told.name, 0, FAILURE, text)
+        if self._is_wanted:
+            self._unsent.setdefault(told.root >> COUNTER_BITS, []).append(output)
 
     def timeout_ms(self, deadline_ns: int | None) -> int | None:
         """Return how long to sleep: until the deadline, or until it is time to deliver."""

@@ -12,6 +12,8 @@ import re
 
 STDOUT, STDERR = 1, 2
 """The streams, by their descriptors."""
+FAILURE = 3
+"""Stands for a stream: the text is the beginning of a pickled error that nobody asked for."""
 Output = tuple[int, int, str, int, int, bytes]
 """(root task id, task id, task name, worker pid, stream, text): a root is the task, of the driver,
 that a task descends from. What no task printed has ids 0."""
