@@ -50,8 +50,8 @@ __all__ = [
 
 
 class BackendTests(
-    TaskTests, ObjectTests, FailureTests, UnseenErrorTests, ActorTests, ActorCallTests, ActorLifeTests,
-    GeneratorTests, ActorStreamTests, ReportTests, StateTests,
+    TaskTests, ObjectTests, FailureTests, UnseenErrorTests, ActorTests, ActorCallTests,
+    ActorLifeTests, GeneratorTests, ActorStreamTests, ReportTests, StateTests,
 ):  # fmt: skip
     """All tests that share one session."""
 
