@@ -209,6 +209,7 @@ def _compare(world: World, object_id: int, outcome: Outcome, depth: int = 3) -> 
     try:
         number, inner = yield from driver.get(object_id)
     except TaskFailedError as failure:
+        driver.post(e.Seen(0, [object_id]))
         _explain(world, failure, failed=outcome.failed)
         return
     if outcome.actor:

@@ -88,6 +88,13 @@ class Released(NamedTuple):
     ids: list[int]
 
 
+class Seen(NamedTuple):
+    """The process's user has got to see that these objects are errors."""
+
+    client: int
+    ids: list[int]
+
+
 class Wanted(NamedTuple):
     """The process waits for these objects."""
 
@@ -249,7 +256,7 @@ class Tick(NamedTuple):
 
 Event = (
     ClientJoined | WorkerRefused | ClientLost | CellBegan | Submitted | Claimed | Defined | Undefined | Put | Held | Released
-    | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
+    | Seen | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
     | ActorExited | ActorSought | RenewalRequested
     | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

@@ -336,6 +336,14 @@ def names_are_of_living_actors(state: ClusterState) -> Violations:
             yield f"actor {actor.id} is not found by its name {actor.name_key}"
 
 
+def failures_are_counted(state: ClusterState) -> Violations:
+    """``objects`` of a failure is how many have its error; all of them are there."""
+    counted = Counter(record.failure for record in state.objects.values() if record.failure)
+    for failure, count in counted.items():
+        if failure.objects != count:
+            yield f"{count} objects have the error of task {failure.task}, not {failure.objects}"
+
+
 RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     tasks_are_in_one_place,
     dependencies_are_counted,
@@ -358,4 +366,5 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     names_are_of_living_actors,
     cells_are_counted,
     bytes_are_counted,
+    failures_are_counted,
 )

@@ -62,6 +62,7 @@ class SchedulerCore:
             e.Wanted: lambda event: references.want(self.state, self._out, *event),
             e.Claimed: self._claimed,
             e.Put: self._put,
+            e.Seen: lambda event: references.see(self.state, event.ids),
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
             e.Yielded: lambda event: streams.receive(self.state, self._out, *event),
             e.Consumed: lambda event: streams.consume(self.state, self._out, *event),
@@ -133,7 +134,9 @@ class SchedulerCore:
             elif task.template.kind == METHOD:
                 cause = actors.address(state, task)
             if cause is not None:
-                recovery.fail(state, self._out, task, cause)
+                creation = state.objects.get(task.held[0]) if task.held else None
+                failure = creation.failure if creation is not None else None
+                recovery.fail(state, self._out, task, cause, failure=failure)
                 continue
             if not task.missing:
                 recovery.admit(state, self._out, task)

@@ -124,8 +124,8 @@ class ObjectRecord:
     """
 
     __slots__ = (
-        "contained", "dependents", "holders", "id", "lineage", "pins", "producer", "size_bytes",
-        "spill_path", "spilling", "subscribers", "used_at", "value",
+        "contained", "dependents", "failure", "holders", "id", "lineage", "pins", "producer",
+        "size_bytes", "spill_path", "spilling", "subscribers", "used_at", "value",
     )  # fmt: skip
 
     def __init__(self, object_id: int, producer: TaskRecord | None) -> None:
@@ -142,6 +142,21 @@ class ObjectRecord:
         self.spill_path: str | None = None
         self.used_at = 0
         self.lineage: LineageRecord | None = None
+        self.failure: FailureRecord | None = None
+
+
+class FailureRecord:
+    """An error that somebody should get to see. ``objects`` have it as their value."""
+
+    __slots__ = ("name", "objects", "root", "seen", "task", "value")
+
+    def __init__(self, task: TaskRecord, value: Descriptor) -> None:
+        self.root = task.root or task.id
+        self.task = task.id
+        self.name = task.template.name
+        self.value = value
+        self.objects = 0
+        self.seen = False
 
 
 class LineageRecord:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import time
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
+from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.queries import origin
-from ray_jupyter.runtime.core.state import ClusterState
+from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClusterState
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import COUNTER_BITS, DRIVER_ID
-from ray_jupyter.runtime.protocol.output import RICH, STDERR, STDOUT, Output, Piece, Splitter
+from ray_jupyter.runtime.protocol.output import (
+    FAILURE,
+    RICH,
+    STDERR,
+    STDOUT,
+    Output,
+    Piece,
+    Splitter,
+)
 from ray_jupyter.runtime.transport.unix import UnixPeer
 
 LIMIT_BYTES = 32_000_000
@@ -101,6 +111,14 @@ class Outputs:
             self._close(fd)
         del self._fds[client]
 
+    def complain(self, told: c.Complain) -> None:
+        """Pass on an error that nobody asked for; the driver knows how to read it."""
+        value = told.value
+        text = value[1][:FAILURE_BYTES] if value[0] == m.FAILED else pickle.dumps(value[2])
+        output = (told.root, told.task, told.name, 0, FAILURE, text)
+        if self._is_wanted:
+            self._add(output)
+
     def timeout_ms(self, deadline_ns: int | None) -> int | None:
         """Return how long to sleep: until the deadline, or until it is time to deliver."""
         now_ns = time.monotonic_ns()
@@ -143,15 +161,17 @@ class Outputs:
         return bool(data)
 
     def _keep(self, pipe: _Pipe, pieces: list[Piece]) -> None:
-        if pieces and not self._unsent:
-            self._since_ns = time.monotonic_ns()
         for marked, is_rich, data in pieces if self._is_wanted else ():
             # If the marked task has ended, this came without a mark: from what runs now.
             candidates = (marked, self._slots[pipe.client % len(self._slots)])
             root, task_id, name = origin(self._state, pipe.client, candidates)
             stream = RICH if is_rich else pipe.stream
-            output = (root, task_id, name, pipe.pid, stream, data)
-            self._unsent.setdefault(root >> COUNTER_BITS, []).append(output)
+            self._add((root, task_id, name, pipe.pid, stream, data))
+
+    def _add(self, output: Output) -> None:
+        if not self._unsent:
+            self._since_ns = time.monotonic_ns()
+        self._unsent.setdefault(output[0] >> COUNTER_BITS, []).append(output)
 
     def _close(self, fd: int) -> None:
         self._poll.unregister(fd)

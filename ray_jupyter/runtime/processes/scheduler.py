@@ -44,7 +44,7 @@ EVENTS: dict[int, Any] = {
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
     m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed, m.LOST: e.ObjectLost,
-    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.CELL: e.CellBegan,
+    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.CELL: e.CellBegan, m.SEEN: e.Seen,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
@@ -111,8 +111,8 @@ class SchedulerProcess:
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             c.StartWorkers: self._start_workers,
             c.KillWorker: lambda command: _kill_client(self._clients.get(command.client)),
-            c.RemoveFiles: _remove_files,
-        }
+            c.RemoveFiles: _remove_files, c.Complain: self._outputs.complain,
+        }  # fmt: skip
         attach = partial(self._join, is_worker=False)
         attach(DRIVER_ID, settings["driver_pid"], driver)
         self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, attach)

@@ -9,7 +9,7 @@ import pytest
 
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.invariants import RULES, InvariantError, check
-from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, FailureRecord
 
 MIB = 1 << 20
 
@@ -42,6 +42,10 @@ def state(session: Any) -> ClusterState:
     session.submit(50, 51, template=session.define(1, yields=2))
     found: ClusterState = session.state
     return found
+
+
+def miscount_a_failure(state: ClusterState) -> None:
+    state.objects[10].failure = FailureRecord(state.tasks[10], None)
 
 
 def lose_a_task(state: ClusterState) -> None:
@@ -213,6 +217,7 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (keep_a_dead_name, "names_are_of_living_actors"),
     (miscount_a_cell, "cells_are_counted"),
     (miscount_bytes, "bytes_are_counted"),
+    (miscount_a_failure, "failures_are_counted"),
 ]
 
 
