@@ -33,12 +33,6 @@ class Listener:
             traceback.print_exc()
 
 
-def plain_text(rich: bytes) -> str:
-    """Return what stands for something rich where only text can be shown."""
-    _, content = json.loads(rich)
-    return str(content.get("data", {}).get("text/plain", ""))
-
-
 def _readable(output: Output) -> Output:
     root, task_id, name, _, _, data = output
     text = unseen_text(name, text_of_task_error(data))
@@ -51,6 +45,12 @@ def unseen_text(name: str, said: str) -> str:
         return ""
     said = said.replace("\n", "\n    ")
     return f"{name} failed, and nobody asked for its result: {said}\n"
+
+
+def plain_text(rich: bytes) -> str:
+    """Return what stands for something rich where only text can be shown."""
+    _, content = json.loads(rich)
+    return str(content.get("data", {}).get("text/plain", ""))
 
 
 class Decoder:

@@ -44,7 +44,7 @@ EVENTS: dict[int, Any] = {
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
     m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed, m.LOST: e.ObjectLost,
-    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.CELL: e.CellBegan, m.SEEN: e.Seen,
+    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.SEEN: e.Seen, m.CELL: e.CellBegan,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 
-STDOUT, STDERR = 1, 2
-"""The streams, by their descriptors."""
-FAILURE, RICH = 3, 4
-"""Stand for a stream: the beginning of a pickled error that nobody asked for; what ``display`` was
-given, as the JSON of (type, content) of a message of the Jupyter protocol."""
+STDOUT, STDERR, RICH = 1, 2, 3
+"""Where it went: the streams, by their descriptors; or what ``display`` was given."""
+FAILURE = 4
+"""Stands for a stream: the text is the beginning of a pickled error that nobody asked for."""
 Output = tuple[int, int, str, int, int, bytes]
 """(root task id, task id, task name, worker pid, stream, data): a root is the task, of the driver,
-that a task descends from. What no task printed has ids 0."""
+that a task descends from. What no task printed has ids 0. What is ``RICH`` is the JSON of
+(type, content) of a message of the Jupyter protocol."""
 
 _MARK = re.compile(rb"\x1b_rj(\+?)([0-9a-f]+)\x1b\\")
 _CUT_MARK = re.compile(rb"\x1b(?:_(?:r(?:j\+?[0-9a-f]{0,16}\x1b?)?)?)?\Z")
