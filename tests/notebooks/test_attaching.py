@@ -36,3 +36,22 @@ def test_attach_and_leave(host: Driver, kernel: Any) -> None:
     assert "the session goes on" in kernel.run("%ray_stop")
     host.tell("still here")
     assert host.hear() == "still here"
+
+
+def test_what_tasks_print_comes_to_the_notebook_that_submitted_them(
+    host: Driver, kernel: Any
+) -> None:
+    kernel.run(f"%ray_start --address {host.hear()} --quiet")
+    kernel.run("%%remote\ndef say(x): print('said', x)")
+    assert kernel.run("ray.get(say.remote(1))") == "said 1\n"
+    host.tell("nothing else")
+    assert host.hear() == "nothing else"
+
+
+def test_a_cell_counts_its_own_tasks_only(host: Driver, kernel: Any) -> None:
+    kernel.run(f"%ray_start --address {host.hear()} --quiet")
+    kernel.run("import time\n@ray.remote\ndef nap(): time.sleep(0.7)")
+    assert kernel.run("%config RayMagics.strip = 'final'\nray.get(nap.remote())").startswith(
+        "1 task · "
+    )
+    assert kernel.run("%ray_cancel --all") == "nothing to cancel\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,33 @@ def test_ipython_script(tmp_path: Path) -> None:
     assert lines[1:4] == ["remote: f", "sum 42", "task 2"]
     assert lines[4].startswith("runtime ")
     assert lines[-1] == "stopped"
+
+
+WORKERS = """\
+%load_ext ray_jupyter
+%ray_start -n 1 --quiet
+import ray_jupyter as ray
+get_ipython().run_cell("import time\\n@ray.remote\\ndef nap(): print('zzz'); time.sleep(0.7); display(1)")
+get_ipython().run_cell("ray.get(nap.remote())")
+get_ipython().run_cell("%%remote -o x -w\\nx = 41")
+print(x + 1)
+%ray_logs nap -n 1
+"""
+
+
+def test_workers_of_a_terminal(tmp_path: Path) -> None:
+    script = tmp_path / "cells.ipy"
+    script.write_text(WORKERS)
+    command = [sys.executable, "-m", "IPython", "--no-banner", f"--ipython-dir={tmp_path}"]
+    done = subprocess.run(
+        [*command, str(script)], capture_output=True, text=True, timeout=50, check=False,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [re.sub(r"pid=\d+", "pid=N", line) for line in done.stdout.splitlines()]
+    assert lines[:2] == ["(nap pid=N) zzz", "(nap pid=N) 1"]
+    assert lines[2].startswith("1 task · ")
+    assert lines[3:] == ["42", "… 1 lines before these; -n 2 shows them", "(nap pid=N) 1"]
 
 
 def test_the_library_needs_no_ipython() -> None:

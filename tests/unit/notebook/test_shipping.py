@@ -156,3 +156,16 @@ def test_the_runtime_is_started_when_needed(notebook: Any, monkeypatch: pytest.M
 def test_options_are_completed(inline: Any) -> None:
     assert "--inputs" in inline.completions("%%remote --in")
     assert "--force" in inline.completions("%ray_cancel --fo")
+
+
+def test_below_time_and_capture(inline: Any) -> None:
+    outcome = inline.run("%%time\n%%remote -o x\nx = 1\nx + 1;")
+    assert "Wall time" in outcome.out
+    assert ray.get(inline.variables["x"]) == 1
+    inline.run("%%capture caught\n%%remote --run -w\nprint('in a worker')")
+    assert inline.variables["caught"].stdout == "in a worker\n"
+
+
+def test_lines_are_counted_as_in_the_notebook(inline: Any) -> None:
+    outcome = inline.fails("%%time\n%%remote --run -w\n\na = 1\na / 0")
+    assert "line 5" in outcome.out
