@@ -35,12 +35,14 @@ class Reply:
 
     Attributes:
         status: ``"ok"``, ``"error"`` or ``"aborted"``.
-        text: everything it printed or displayed.
+        text: everything it printed or displayed, but its strip.
+        strip: the last state of its strip: how long tasks take is not the test's to say.
         error: the name of the exception, its message and the traceback as shown.
     """
 
     status: str
     text: str = ""
+    strip: str = ""
     error: tuple[str, str, str] = field(default=("", "", ""))
 
 
@@ -71,6 +73,8 @@ class Kernel:
             kind, content = message["msg_type"], message["content"]
             if kind == "stream":
                 reply.text += content["text"]
+            elif "data" in content and self.is_strip(content):
+                reply.strip = content["data"]["text/plain"]
             elif kind in ("execute_result", "display_data"):
                 reply.text += content["data"].get("text/plain", "")
             elif kind == "error":
@@ -86,6 +90,11 @@ class Kernel:
             if answer["parent_header"].get("msg_id") == message_id:
                 reply.status = answer["content"]["status"]
                 return reply
+
+    @staticmethod
+    def is_strip(content: dict[str, Any]) -> bool:
+        """Tell whether a display is the strip of a cell."""
+        return str(content.get("transient", {}).get("display_id")).startswith("ray_jupyter-")
 
     def try_run(self, cell: str) -> Reply:
         return self.finish(self.send(cell))

@@ -29,6 +29,8 @@ def messages(kernel: Any, until: str) -> list[tuple[str, str, dict[str, Any]]]:
         except queue.Empty:
             continue
         kind, content = message["msg_type"], message["content"]
+        if "data" in content and kernel.is_strip(content):
+            continue
         if kind in ("stream", "display_data", "update_display_data", "clear_output"):
             found.append((message["parent_header"]["msg_id"], kind, content))
             if until in json.dumps(content):
