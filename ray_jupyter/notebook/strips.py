@@ -25,6 +25,7 @@ from ray_jupyter.runtime.protocol.messages import FAILED
 LOOK_S = 0.5
 """So often the numbers are renewed, and so long tasks run before anything is shown."""
 _ANSWER_S = 5.0
+_LEFT = "the session ended before these tasks"
 _PAGE_BYTES = mmap.PAGESIZE
 
 
@@ -107,6 +108,8 @@ class Strips:
         if not report:
             if watched.is_over or cell is not self._cells.current:
                 self._watched.remove(watched)
+                if watched.is_shown:
+                    self._show(watched, _LEFT)
             return
         now_ns = time.monotonic_ns()
         took_ns = (now_ns if report["unfinished"] else report["last_ns"]) - report["first_ns"]

@@ -115,6 +115,13 @@ def test_not_below_capture(started: Any) -> None:
     assert "running" not in strip
 
 
+def test_it_does_not_run_on_when_the_session_has_ended(started: Any, tmp_path: Path) -> None:
+    strip = Strip(started, started.send(f"ref = wait.remote({str(tmp_path / 'go')!r})"))
+    strip.until("1 running")
+    started.run("%ray_stop")
+    strip.until("the session ended before these tasks")
+
+
 def test_unloading_ends_it(started: Any, tmp_path: Path) -> None:
     go = tmp_path / "go"
     cell = started.send(f"ref = wait.remote({str(go)!r})")
