@@ -44,7 +44,7 @@ class Objects:
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.client_id = client_id
-        self.next_id = first_id(client_id)
+        self._next_id = first_id(client_id)
         self._counts = Counts()
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}

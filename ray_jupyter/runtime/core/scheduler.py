@@ -14,6 +14,7 @@ from typing import Any
 from ray_jupyter.runtime.core import (
     actors,
     cancelling,
+    cells,
     losses,
     memory,
     placement,
@@ -69,6 +70,7 @@ class SchedulerCore:
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
+            e.CellBegan: lambda event: cells.begin(self.state, *event),
             e.Defined: self._defined,
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,
@@ -145,8 +147,7 @@ class SchedulerCore:
         state = self.state
         template = state.templates[spec[1]]
         template.users += 1
-        task = TaskRecord(spec, template, client, self._now_ns)
-        state.tasks[task.id] = task
+        task = state.tasks[spec[0]] = TaskRecord(spec, template, client, self._now_ns)
         process = state.clients[client]
         for object_id in range(task.id, task.id + task.num_returns):
             record = ObjectRecord(object_id, task)
@@ -155,8 +156,8 @@ class SchedulerCore:
             process.held.add(object_id)
         if template.extras:
             streams.begin(state, task)
-        if task.parent:
-            state.adopt(task)
+        if task.parent or process.cell is not None:
+            cells.assign(state, task, process.cell, self._now_ns)
         references.depend(state, task)
         return task
 
