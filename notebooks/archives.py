@@ -108,7 +108,8 @@ def fit(picture: Array, size: int) -> Array:
     side = min(picture.shape[:2])
     top, left = ((length - side) // 2 for length in picture.shape[:2])
     nearest = (np.arange(size) * side + side // 2) // size
-    return picture[top + nearest[:, None], left + nearest]
+    scaled: Array = picture[top + nearest[:, None], left + nearest]
+    return scaled
 
 
 def _members(archive: str) -> Iterator[tuple[str, bytes]]:

@@ -69,7 +69,7 @@ class AlexNet:
             module(_channels_first(images)), torch.from_numpy(labels)
         )
         loss.backward()
-        return float(loss), {
+        return float(loss.detach()), {
             name: weight.grad.numpy() for name, weight in module.named_parameters()
         }
 
