@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint fmt bench check clean
+.PHONY: help demo lab test lint fmt bench docs package check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,15 @@ fmt: $(VENV)/.has-lint  ## format the code and mend what ruff can mend
 
 bench: $(VENV)/.has-bench  ## measure beside Ray, Dask and the others (installs them)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.has-docs  ## build the documentation into build/docs; warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs -b html . build/docs
+	@echo "open build/docs/docs/index.html"
+
+package: $(VENV)/.has-package  ## build wheel and sdist into dist, and check them
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
 
 check: lint test demo  ## what CI runs
 

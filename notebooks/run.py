@@ -1,11 +1,13 @@
-"""Run notebooks without a browser: ``python notebooks/run.py NOTEBOOK...``.
+"""Run notebooks without a browser: ``python notebooks/run.py [--write] NOTEBOOK...``.
 
 Prints what the cells tagged ``figures`` print, so every number shown was measured in this
-run. The files stay as they are. Ends with 1 if a cell fails, after its traceback.
+run. The files stay as they are, unless ``--write`` asks to keep the outputs in them. Ends with
+1 if a cell fails, after its traceback.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -16,8 +18,12 @@ TIMEOUT_S = 300
 """For one cell; the longest of ours takes some seconds."""
 
 
-def run(path: Path) -> str:
+def run(path: Path, *, write: bool = False) -> str:
     """Execute a notebook in a kernel of this environment; return its figures.
+
+    Args:
+        path: the notebook.
+        write: whether the outputs are kept in it.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed; the message is its traceback.
@@ -37,6 +43,12 @@ def run(path: Path) -> str:
             config=Config(ConnectionFileMixin=address),
         )
         client.execute()
+    if write:
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)  # when it ran: different each time
+        notebook.metadata.language_info = {"name": "python"}
+        text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+        path.write_text(text + "\n", encoding="utf-8")
     return "".join(
         output.text
         for cell in notebook.cells
@@ -52,12 +64,14 @@ def main(paths: list[str]) -> int:
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     from nbclient.exceptions import CellExecutionError
 
-    if not paths:
+    write = "--write" in paths
+    files = [Path(path) for path in paths if path != "--write"]
+    if not files:
         print(__doc__, file=sys.stderr)
         return 2
-    for path in map(Path, paths):
+    for path in files:
         try:
-            print(f"{path}\n{run(path)}", end="", flush=True)
+            print(f"{path}\n{run(path, write=write)}", end="", flush=True)
         except CellExecutionError as error:
             print(f"{path} failed:\n{error}", file=sys.stderr)
             return 1

@@ -52,7 +52,7 @@ class ActorPool:
     def map(self, fn: Call, values: Iterable[Any]) -> Iterator[Any]:
         """Return an iterator of the results of ``values``, in their order.
 
-        Results of earlier ``submit``s that nobody has asked for are dropped.
+        Results of earlier calls of ``submit`` that nobody has asked for are dropped.
 
         Args:
             fn: called with an actor and a value; returns a ref: ``lambda a, v: a.f.remote(v)``.

@@ -1,0 +1,88 @@
+"""Every notebook of ``notebooks/`` runs from top to bottom, and what it claims holds.
+
+The long ones read ``RJ_NOTEBOOKS=quick`` and do the same with less; `notebooks/run.py` without
+it runs them as readers do.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MACHINE = re.compile(r"/(?:tmp|root|home|Users|work|usr)/|File ~/")
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("notebooks_run", FOLDER / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def own_directories(jupyter_directories: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of the user; the kernel of the running interpreter under Jupyter's name."""
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    monkeypatch.setenv("RJ_NOTEBOOKS", "quick")
+    for name in ("IMAGES", "LABELS", "PIXELS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return found
+
+
+def outputs(path: Path) -> str:
+    return json.dumps([cell.get("outputs", []) for cell in cells(path)], ensure_ascii=False)
+
+
+def test_there_are_notebooks() -> None:
+    assert len(NOTEBOOKS) > 5
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_and_prints_figures(path: Path, runner: ModuleType) -> None:
+    pytest.importorskip("sklearn")
+    before = path.read_bytes()
+    figures = runner.run(path)
+    assert path.read_bytes() == before
+    tagged = any("figures" in cell["metadata"].get("tags", []) for cell in cells(path))
+    assert bool(figures.strip()) == tagged
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_a_lesson_with_claims(path: Path) -> None:
+    first, *_ = cells(path)
+    assert first["cell_type"] == "markdown"
+    assert "".join(first["source"]).startswith("# ")
+    code = ["".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code"]
+    assert any("assert " in source for source in code)
+    assert len({cell["id"] for cell in cells(path)}) == len(cells(path))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_its_outputs_are_kept_small_and_of_no_machine(path: Path) -> None:
+    shown = outputs(path)
+    assert "output_type" in shown, "no outputs: python notebooks/run.py --write makes them"
+    assert '"output_type": "error"' not in shown
+    assert MACHINE.findall(shown) == []
+    assert len(shown) < 60_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = "".join("".join(c["source"]) for c in cells(path) if c["cell_type"] == "markdown")
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (FOLDER / link).exists()] == []
