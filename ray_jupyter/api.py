@@ -7,7 +7,8 @@ module), settings (``config``). Whatever is called first starts a session when i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+import os
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
@@ -60,8 +61,10 @@ def init(
     """Start a session: workers, a scheduler, an object store. Again: return the running one.
 
     Args:
-        address: attach to a session of yours instead: ``"auto"``, its id, or its socket's path;
-            ``None`` or ``"local"`` starts one.
+        address: attach to what runs already instead: ``"auto"``, the id of a session of yours,
+            or its socket's path; of a Ray cluster, ``"host:port"`` of its head or
+            ``"ray://host:port"``. ``None`` is what the environment variable ``RAY_ADDRESS``
+            says, or else, as ``"local"``, starts a session.
         num_cpus: workers; default: the CPUs this process may use.
         num_gpus: GPUs that tasks may ask for.
         resources: custom resources by name.
@@ -74,20 +77,25 @@ def init(
         others: Ray's further keywords (``include_dashboard`` and those of logging are
             accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
             ``mode="inline"``; of 2016, ``start_ray_local``, ``num_workers``,
-            ``scheduler_address`` (as ``address``) and ``driver_mode`` (see ``ray_jupyter.modes``).
+            ``scheduler_address`` (as ``address``) and ``driver_mode`` (see ``ray_jupyter.modes``);
+            for a Ray cluster, ``runtime_env``.
 
     Raises:
         RuntimeError: a session with other arguments is running, or one with another Python.
         ConnectionError, PermissionError: no session is at ``address``, or not one of yours.
+        ImportError: a Ray cluster is at ``address``, and Ray is not installed here.
         ValueError: an argument is not usable; several sessions are running.
         TypeError: an unknown keyword.
         NotImplementedError: a keyword or address of Ray that is not supported.
     """
+    runtime_env = others.pop("runtime_env", None)
     others = _check_others(others)
     if others.pop("local_mode", False):
         mode = "inline"
     workers = others.pop("num_workers", None)
     driver_mode = others.pop("driver_mode", None)
+    if address is None and mode is None and driver_mode is None and session.current is None:
+        address = os.environ.get(session.ADDRESS_VARIABLE)
     address = _address(address, others.pop("scheduler_address", None), others)
     arguments = settle(driver_mode, {
         "num_cpus": workers if num_cpus is None else num_cpus,
@@ -99,19 +107,24 @@ def init(
         "namespace": namespace,
     }) | others  # fmt: skip
     if address is None:
+        if runtime_env is not None:
+            _refuse("runtime_env")
         return session.start(arguments, ignore_reinit_error=ignore_reinit_error)
-    return _join(address, arguments)
+    return _join(address, arguments, {} if runtime_env is None else {"runtime_env": runtime_env})
 
 
-def _join(address: str, arguments: dict[str, Any]) -> Session:
+def _join(address: str, arguments: dict[str, Any], options: dict[str, Any]) -> Session:
     namespace = arguments.pop("namespace")
+    log_to_driver = arguments.pop("log_to_driver")
+    if log_to_driver is not None:
+        options["log_to_driver"] = log_to_driver
     given = [name.removesuffix("_bytes") for name, value in arguments.items() if value is not None]
     if given:
         raise ValueError(
             f"init(address={address!r}) attaches to a session that is running already, with its "
             f"own settings; leave out {', '.join(given)}"
         )
-    return session.join(address, namespace)
+    return session.join(address, namespace, options)
 
 
 def _address(
@@ -131,11 +144,6 @@ def _address(
         raise TypeError(f"init(): address must be a string such as 'auto', got {address!r}")
     if starts:
         raise ValueError(f"init(): start_ray_local starts a session, address={address!r} does not")
-    if "://" in address or (":" in address and "/" not in address):
-        raise NotImplementedError(
-            f"address={address!r}: attaching to a Ray cluster or to another machine is not "
-            "supported; 'auto' attaches to your session on this machine"
-        )
     return address
 
 
@@ -143,13 +151,17 @@ def _check_others(others: dict[str, Any]) -> dict[str, Any]:
     """Return the keywords of ``init`` that mean something here, without the rest."""
     for name, value in others.items():
         if name in _UNSUPPORTED and value is not None:
-            raise NotImplementedError(
-                f"init({name}=...) is Ray's and not supported by ray_jupyter yet; leave it out"
-            )
+            _refuse(name)
         if name not in _UNSUPPORTED | _ACCEPTED | _OWN:
             known = [*_ACCEPTED, *_OWN, *(init.__kwdefaults__ or ())]
             raise TypeError(f"init() has no argument {name!r}{did_you_mean(name, known)}")
     return {name: others[name] for name in _OWN if name in others}
+
+
+def _refuse(name: str) -> NoReturn:
+    raise NotImplementedError(
+        f"init({name}=...) is Ray's and not supported by ray_jupyter yet; leave it out"
+    )
 
 
 def shutdown() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter.backends.base import Capability
 from ray_jupyter.testing.suite.base import BackendSuite, echo, eventually, wait_for_file
 
 DEADLINE_S = 30.0
@@ -217,9 +218,12 @@ class ActorCallTests(BackendSuite):
                     threading.Event().wait(0.001)
                 return "told"
 
-        asking = ray.remote(Asks).options(max_concurrency=2).remote().ask.remote()
+        actor = ray.remote(Asks).options(max_concurrency=2).remote()
+        assert ray.get(actor.__ray_ready__.remote(), timeout=DEADLINE_S)
+        asking = actor.ask.remote()
         assert ray.wait([asking], timeout=0.05)[0] == []
         ray.cancel(asking)
+        self.needs(Capability.RESULT_AFTER_CANCEL)
         assert ray.get(asking, timeout=DEADLINE_S) == "told"
 
     def test_cancel_with_force_is_not_for_actors(self, tmp_path: Path) -> None:

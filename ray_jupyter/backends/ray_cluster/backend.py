@@ -1,0 +1,418 @@
+"""``RayClusterBackend``: the operations of the API on a Ray cluster, for driver and workers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import ray
+from ray.experimental import internal_kv
+
+from ray_jupyter.backends.base import Capability
+from ray_jupyter.backends.ray_cluster.calls import (
+    Registered,
+    actor_class,
+    method_options,
+    remote_function,
+)
+from ray_jupyter.backends.ray_cluster.faults import translated
+from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
+from ray_jupyter.backends.ray_cluster.packing import Header, check_arguments, pack
+from ray_jupyter.backends.ray_cluster.reports import Reports, worker_number
+from ray_jupyter.backends.ray_cluster.shell import Running, running
+from ray_jupyter.backends.ray_cluster.streams import Streams
+from ray_jupyter.backends.ray_cluster.watching import Watch
+from ray_jupyter.errors import PendingCallsLimitExceeded, RayError
+from ray_jupyter.runtime.protocol.messages import AFTER, STREAMING
+from ray_jupyter.runtime.protocol.specs import (
+    RESOURCE_UNITS,
+    STREAMS,
+    CallContext,
+    TaskTemplate,
+    full_name,
+)
+from ray_jupyter.runtime.store.serialization import serialize
+
+T = TypeVar("T")
+_KILL_S = 5.0
+_KV = b"ray_jupyter"
+"""The part of Ray's key-value store where named actors leave their blueprints."""
+
+
+class RayClusterBackend(Reports):
+    """See ``Backend``. A worker's differs in that it mints no ids and ends nothing."""
+
+    name = "ray_cluster"
+    lacks = frozenset({
+        Capability.WORKER_RENEWAL, Capability.REFERENCE_COUNTS, Capability.OBJECT_TABLE,
+        Capability.FRESH_STATE, Capability.HOLDING_BY_NAME, Capability.DEATH_WORDS,
+        Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
+        Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER,
+    })  # fmt: skip
+
+    def __init__(self, watch: Watch, *, is_driver: bool) -> None:
+        context = ray.get_runtime_context()
+        self.namespace: str = context.namespace
+        self.job_id: str = context.get_job_id()
+        self.node_id: str = context.get_node_id()
+        self.session_id = _session_id(self.job_id)
+        self._watch = watch
+        self._is_driver = is_driver
+        self._ids = Ids(counts=is_driver)
+        self._streams = Streams(self._ids, watch)
+        self._companion = b""
+        self.open_stream, self.close_stream = self._streams.open, self._streams.close
+        self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
+        super().__init__(self._ids)
+
+    @classmethod
+    def of_worker(cls) -> RayClusterBackend:
+        """Return the backend that tasks in a worker use."""
+        return cls(Watch(None), is_driver=False)
+
+    @property
+    def next_id(self) -> int:
+        """Ids minted here from now on are not smaller."""
+        return self._ids.next_id
+
+    def drop(self, object_id: int) -> None:
+        """See ``Backend.drop``: the id itself keeps the object, so it goes with the id."""
+
+    def hold(self, object_id: int) -> None:
+        """See ``Backend.hold``: the id itself keeps the object."""
+
+    # Calls
+
+    def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """See ``Backend.submit``."""
+        registration = template.registration
+        if type(registration) is not Registered or registration.owner is not self:
+            target = remote_function(template, self._companion)
+            registration = template.registration = Registered(self, target)
+        task_id = self._ids.mint(template.num_objects)
+        header = Header(task_id, _root())
+        made = self._call(registration.target.remote, header, template, args, kwargs)
+        return self._made(task_id, made, template)
+
+    def create_actor(
+        self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> int:
+        """See ``Backend.create_actor``."""
+        registration = template.registration
+        if type(registration) is not Registered or registration.owner is not self:
+            target = actor_class(template, self._companion)
+            registration = template.registration = Registered(self, target)
+        task_id = self._ids.mint()
+        header = Header(task_id, _root())
+        make = registration.target.remote
+        try:
+            handle = self._call(make, header, template, args, kwargs)
+        except ray.exceptions.ActorAlreadyExistsError:
+            if self._is_living(template.extras["namespace"], template.extras["name"]):
+                return RayId(0, None)  # not the one that is found by that name, as callers check
+            handle = self._call(make, header, template, args, kwargs)
+        actor_id = self._ids.named(task_id, handle)
+        if "max_restarts" in template.extras:
+            actor_id.kept = (args, kwargs)
+        if "name" in template.extras:
+            blueprint = template.extras["handle"]
+            key = _key(template.extras["namespace"], template.extras["name"])
+            internal_kv._internal_kv_put(
+                key, b"%d:" % actor_id + blueprint, overwrite=True, namespace=_KV
+            )
+        return actor_id
+
+    def call_actor(
+        self, actor_id: int, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> int:
+        """See ``Backend.call_actor``."""
+        registration = template.registration
+        if type(registration) is not Registered or registration.owner is not self:
+            options = method_options(template)
+            registration = template.registration = Registered(self, options)
+        handle: Any = actor_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
+        method = handle.stream if template.num_returns == STREAMS else handle.call
+        task_id = self._ids.mint(template.num_objects)
+        header = Header(
+            task_id, _root(), template.method or "", template.name, template.num_returns,
+            template.retry_exceptions, template.extras.get(AFTER, ""),
+        )  # fmt: skip
+        options = registration.target
+
+        def call(*packed: Any) -> Any:
+            return method._remote(packed, {}, **options)
+
+        return self._made(task_id, self._call(call, header, template, args, kwargs), template)
+
+    def _call(
+        self, call: Callable[..., Any], header: Header, template: TaskTemplate,
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        self._watch.check()
+        packed, deps = pack(header, template, args, kwargs, self.session_id)
+        try:
+            return call(packed, *deps)
+        except ray.exceptions.ActorAlreadyExistsError:
+            raise
+        except ray.exceptions.PendingCallsLimitExceeded as error:
+            limit = re.search(r"more than (\d+)", str(error))
+            raise PendingCallsLimitExceeded(
+                f"{template.name}: as many calls have not ended as max_pending_calls="
+                f"{limit[1] if limit else '?'} allows: wait for some of them first"
+            ) from None
+        except ray.exceptions.RayError as error:
+            raise translated(error) from None
+        except RayError:
+            raise
+        except Exception as error:  # a user's __reduce__ may raise anything
+            check_arguments(template, args, kwargs)
+            raise error
+
+    def _made(self, task_id: int, made: Any, template: TaskTemplate) -> int:
+        """Return the id of what a call gave."""
+        if template.num_returns == STREAMS:
+            first = self._ids.named(task_id, made.completed())
+            self._streams.add(first, made, template.extras[STREAMING])
+            return first
+        if made is None:
+            return task_id
+        if not isinstance(made, list):
+            return self._ids.named(task_id, made)
+        first = self._ids.named(task_id, made[0])
+        first.further = tuple(RayId(first + i, ref) for i, ref in enumerate(made[1:], start=1))
+        return first
+
+    def result_ids(self, task_id: int, num_returns: int) -> Sequence[int]:
+        """See ``Backend.result_ids``."""
+        further: tuple[RayId, ...] = vars(task_id).pop("further")
+        return (task_id, *further)
+
+    # Actors
+
+    def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
+        """See ``Backend.kill_actor``. Waits until the head knows: Ray itself only sends a word."""
+        self._watch.check()
+        handle: Any = actor_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
+        before = self._life(handle)
+        if before[0] == "DEAD":
+            return
+        ray.kill(handle, no_restart=no_restart)
+        end = time.monotonic() + _KILL_S
+        while time.monotonic() < end:
+            now = self._life(handle)
+            if now != before and now[0] in ("ALIVE", "DEAD"):
+                return
+            time.sleep(0.005)
+
+    def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
+        """See ``Backend.find_actor``."""
+        self._watch.check()
+        if not self._is_living(namespace, name):
+            return None
+        handle = ray.get_actor(name, namespace=namespace)
+        noted = internal_kv._internal_kv_get(_key(namespace, name), namespace=_KV)
+        if noted is None:
+            raise ValueError(
+                f"the actor {name!r} was not made by ray_jupyter, so its methods are not known "
+                "here: use ray.get_actor of Ray itself"
+            )
+        number, _, blueprint = noted.partition(b":")
+        return RayId(int(number), handle), blueprint
+
+    def _is_living(self, namespace: str, name: str) -> bool:
+        """Return whether a living actor has the name; a dead one, which Ray lets keep it, is
+        made to give it up."""
+        try:
+            handle = ray.get_actor(name, namespace=namespace)
+        except ValueError:
+            return False
+        if self._life(handle)[0] != "DEAD":
+            return True
+        ray.kill(handle)
+        end = time.monotonic() + _KILL_S
+        while time.monotonic() < end:
+            try:
+                ray.get_actor(name, namespace=namespace)
+            except ValueError:
+                break
+            time.sleep(0.005)
+        return False
+
+    def named_actors(self) -> list[tuple[str, str]]:
+        """See ``Backend.named_actors``."""
+        self._watch.check()
+        found = ray.util.list_named_actors(all_namespaces=True)
+        return [(actor["namespace"], actor["name"]) for actor in found]
+
+    def pending_calls(self, actor_id: int) -> int:
+        """Return 0: Ray counts them, and refuses further calls itself."""
+        return 0
+
+    def context(self) -> CallContext:
+        """See ``Backend.context``."""
+        context = ray.get_runtime_context()
+        worker = worker_number(context.get_worker_id())
+        attempt = running()
+        if self._is_driver or attempt is None:
+            return CallContext(0 if self._is_driver else worker)
+        template, shell = attempt.template, attempt.shell
+        function = full_name(attempt.job.function)
+        if shell is not None and template.method:
+            function += f".{template.method}"
+        owner = attempt.job.template
+        return CallContext(
+            worker, attempt.task_id, template.name, function,
+            tuple((n, round(a * RESOURCE_UNITS)) for n, a in owner.resources.items()),
+            _own_id(shell.actor_id) if shell is not None else 0,
+            shell.instance if shell is not None else None,
+            owner.extras if shell is not None else {}, _is_cancelled(owner),
+        )  # fmt: skip
+
+    # Objects
+
+    def put(self, value: object) -> int:
+        """See ``Backend.put``."""
+        self._watch.check()
+        try:
+            return self._ids.of_value(ray.put(value))
+        except ray.exceptions.RayError as error:
+            raise translated(error) from None
+        except RayError:
+            raise
+        except Exception as error:  # a user's __reduce__ may raise anything
+            serialize(value)  # says what cannot be pickled
+            raise error
+
+    def get(self, ids: Sequence[int], timeout_s: float | None) -> list[Any]:
+        """See ``Backend.get``."""
+        refs = [number.ref for number in ids]  # type: ignore[attr-defined]
+        try:
+            found: list[Any] = self._watch.get(refs, timeout_s)
+        except ray.exceptions.GetTimeoutError as error:
+            raise translated(error) from None
+        except ray.exceptions.RayError as error:
+            raise self._first_error(refs, error) from None
+        return found
+
+    def _first_error(self, refs: Sequence[Any], error: BaseException) -> BaseException:
+        """Return the first error in order: Ray raises the first that happens."""
+        for ref in refs[:-1]:
+            try:
+                self._watch.get(ref, None)
+            except ray.exceptions.RayError as earlier:
+                return translated(earlier)
+        return translated(error)
+
+    def wait(
+        self, ids: Sequence[int], num_returns: int, timeout_s: float | None
+    ) -> tuple[list[int], list[int]]:
+        """See ``Backend.wait``."""
+        if not ids:
+            threading.Event().wait(timeout_s)
+            return [], []
+        places: dict[Any, int] = {}
+        closed: list[int] = []
+        for number in ids:
+            ref = number.ref if isinstance(number, RayId) else self._streams.generator(-number // 2)
+            if ref is None:
+                closed.append(number)
+            else:
+                places[ref] = number
+        wanted = num_returns - len(closed)
+        ready = set(closed)
+        if places and wanted > 0:
+            found = self._watch.wait_in_order([*places], min(wanted, len(places)), timeout_s)
+            ready.update(places[ref] for ref in found)
+        first = [number for number in ids if number in ready][:num_returns]
+        taken = set(first)
+        return first, [number for number in ids if number not in taken]
+
+    def future(self, object_id: int) -> Future[Any]:
+        """See ``Backend.future``."""
+        if not isinstance(object_id, RayId):
+            return self._streams.future(-object_id // 2)
+        future: Future[Any] = Future()
+
+        def settle(done: Future[Any]) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            error = done.exception()
+            if error is None:
+                future.set_result(done.result())
+            else:
+                future.set_exception(translated(error))
+
+        object_id.ref.future().add_done_callback(settle)
+        return future
+
+    def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
+        """See ``Backend.cancel``."""
+        self._watch.check()
+        ref = object_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
+        try:
+            ray.cancel(ref, force=force, recursive=recursive)
+        except ValueError as error:
+            if not force:
+                raise
+            raise ValueError(
+                "cancel(force=True) would end the actor with the call: cancel without force, or "
+                "end the actor with kill()"
+            ) from error
+        except (TypeError, ray.exceptions.RayError) as error:
+            raise translated(error) from None
+
+    # The rest
+
+    def stack(self) -> Sequence[object]:
+        """See ``Backend.stack``."""
+        attempt = running()
+        return () if self._is_driver or attempt is None else (attempt,)
+
+    def accompany(self, value: object) -> None:
+        """See ``Backend.accompany``."""
+        self._companion = serialize(value).to_bytes()
+
+    def renew_workers(self) -> None:
+        """Refuse.
+
+        Raises:
+            NotImplementedError: the workers are Ray's.
+        """
+        Capability.WORKER_RENEWAL.refuse(self.name)
+
+    def shutdown(self) -> None:
+        """See ``Backend``: leave the cluster, which goes on; what this job started ends."""
+        self._streams.end()
+        self._watch.end()
+        super().shutdown()
+        ray.shutdown()
+
+
+def _session_id(job_id: str) -> str:
+    """Return a name that every process of a job finds: the job's, in this cluster."""
+    cluster = ray.get_runtime_context().get_session_name()
+    return hashlib.blake2b(f"{cluster}/{job_id}".encode(), digest_size=8).hexdigest()
+
+
+def _key(namespace: str, name: str) -> bytes:
+    return f"{namespace}/{name}".encode()
+
+
+def _root() -> int:
+    attempt = running()
+    return attempt.root if attempt is not None else 0
+
+
+def _own_id(number: int) -> RayId:
+    return RayId(number, ray.get_runtime_context().current_actor)
+
+
+def _is_cancelled(owner: TaskTemplate) -> bool:
+    if owner.extras.get("is_async"):
+        return False
+    return bool(ray.get_runtime_context().is_canceled())
