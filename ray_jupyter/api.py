@@ -7,11 +7,16 @@ module), settings (``config``). Whatever is called first starts a session when i
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
+from ray_jupyter.addresses import (
+    check_no_settings,
+    default_address,
+    settings_for_cluster,
+    settle_address,
+)
 from ray_jupyter.generators import ObjectRefGenerator
 from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
@@ -37,7 +42,7 @@ _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's
     "logging_format", "logging_level",
 }  # fmt: skip
 _UNSUPPORTED = {
-    "enable_resource_isolation", "job_config", "labels", "logging_config", "runtime_env",
+    "enable_resource_isolation", "job_config", "labels", "logging_config",
 }  # fmt: skip
 _OWN = {
     "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "scheduler_address",
@@ -52,6 +57,7 @@ def init(
     num_gpus: float | None = None,
     resources: dict[str, float] | None = None,
     object_store_memory: float | str | None = None,
+    runtime_env: dict[str, Any] | None = None,
     ignore_reinit_error: bool = False,
     log_to_driver: bool | None = None,
     mode: str | None = None,
@@ -66,19 +72,19 @@ def init(
             ``"ray://host:port"``. ``None`` is what the environment variable ``RAY_ADDRESS``
             says, or else, as ``"local"``, starts a session.
         num_cpus: workers; default: the CPUs this process may use.
-        num_gpus: GPUs that tasks may ask for.
+        num_gpus: GPUs that tasks may ask for; default: the NVIDIA ones this process may use.
         resources: custom resources by name.
         object_store_memory: bytes, or text such as ``"2GB"``; default: 30 % of the memory.
+        runtime_env: ``env_vars``, ``working_dir`` and ``py_modules`` of all tasks and actors; on
+            a Ray cluster, whatever Ray takes.
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
         namespace: where names of actors are looked up by default; default: one of its own,
             or that of the session at ``address``.
-        others: Ray's further keywords (``include_dashboard`` and those of logging are
-            accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
-            ``mode="inline"``; of 2016, ``start_ray_local``, ``num_workers``,
-            ``scheduler_address`` (as ``address``) and ``driver_mode`` (see ``ray_jupyter.modes``);
-            for a Ray cluster, ``runtime_env``.
+        others: Ray's further keywords (``include_dashboard`` and those of logging change
+            nothing); ``spill_dir``; ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
+            ``scheduler_address`` and ``driver_mode`` (see ``ray_jupyter.modes``).
 
     Raises:
         RuntimeError: a session with other arguments is running, or one with another Python.
@@ -88,80 +94,42 @@ def init(
         TypeError: an unknown keyword.
         NotImplementedError: a keyword or address of Ray that is not supported.
     """
-    runtime_env = others.pop("runtime_env", None)
     others = _check_others(others)
     if others.pop("local_mode", False):
         mode = "inline"
     workers = others.pop("num_workers", None)
     driver_mode = others.pop("driver_mode", None)
-    if address is None and mode is None and driver_mode is None and session.current is None:
-        address = os.environ.get(session.ADDRESS_VARIABLE)
-    address = _address(address, others.pop("scheduler_address", None), others)
+    if address is None and mode is None and driver_mode is None:
+        address = default_address(others)
+    address = settle_address(address, others.pop("scheduler_address", None), others)
     arguments = settle(driver_mode, {
         "num_cpus": workers if num_cpus is None else num_cpus,
         "num_gpus": num_gpus,
         "resources": resources,
         "object_store_memory_bytes": object_store_memory,
+        "runtime_env": runtime_env,
         "log_to_driver": log_to_driver,
         "mode": mode,
         "namespace": namespace,
     }) | others  # fmt: skip
     if address is None:
-        if runtime_env is not None:
-            _refuse("runtime_env")
         return session.start(arguments, ignore_reinit_error=ignore_reinit_error)
-    return _join(address, arguments, {} if runtime_env is None else {"runtime_env": runtime_env})
-
-
-def _join(address: str, arguments: dict[str, Any], options: dict[str, Any]) -> Session:
-    namespace = arguments.pop("namespace")
-    log_to_driver = arguments.pop("log_to_driver")
-    if log_to_driver is not None:
-        options["log_to_driver"] = log_to_driver
-    given = [name.removesuffix("_bytes") for name, value in arguments.items() if value is not None]
-    if given:
-        raise ValueError(
-            f"init(address={address!r}) attaches to a session that is running already, with its "
-            f"own settings; leave out {', '.join(given)}"
-        )
-    return session.join(address, namespace, options)
-
-
-def _address(
-    address: str | None, scheduler_address: str | None, others: dict[str, Any]
-) -> str | None:
-    """Return the session to attach to; ``None`` means to start one."""
-    starts = others.pop("start_ray_local", None)
-    if scheduler_address is not None:
-        if address is not None:
-            raise ValueError("init(): address and scheduler_address mean the same; give one")
-        address = scheduler_address
-    if address in (None, "local"):
-        if starts is False:
-            raise ValueError("init(start_ray_local=False) needs the address to attach to")
-        return None
-    if not isinstance(address, str):
-        raise TypeError(f"init(): address must be a string such as 'auto', got {address!r}")
-    if starts:
-        raise ValueError(f"init(): start_ray_local starts a session, address={address!r} does not")
-    return address
+    options = settings_for_cluster(arguments)
+    check_no_settings(address, arguments)
+    return session.join(address, arguments["namespace"], options)
 
 
 def _check_others(others: dict[str, Any]) -> dict[str, Any]:
     """Return the keywords of ``init`` that mean something here, without the rest."""
     for name, value in others.items():
         if name in _UNSUPPORTED and value is not None:
-            _refuse(name)
+            raise NotImplementedError(
+                f"init({name}=...) is Ray's and not supported by ray_jupyter yet; leave it out"
+            )
         if name not in _UNSUPPORTED | _ACCEPTED | _OWN:
             known = [*_ACCEPTED, *_OWN, *(init.__kwdefaults__ or ())]
             raise TypeError(f"init() has no argument {name!r}{did_you_mean(name, known)}")
     return {name: others[name] for name in _OWN if name in others}
-
-
-def _refuse(name: str) -> NoReturn:
-    raise NotImplementedError(
-        f"init({name}=...) is Ray's and not supported by ray_jupyter yet; leave it out"
-    )
 
 
 def shutdown() -> None:
@@ -335,6 +303,19 @@ def available_resources() -> dict[str, float]:
         NotInitializedError: no session is running.
     """
     return dict(session.connected().resources()[1])
+
+
+def get_gpu_ids() -> list[int] | list[str]:
+    """Return the numbers of the GPUs that the running task or actor may use.
+
+    They are those of ``CUDA_VISIBLE_DEVICES`` there: text, if it names devices by UUID. A driver
+    has none of its own.
+
+    Raises:
+        NotInitializedError: no session is running.
+    """
+    names = session.connected().gpu_ids()
+    return [int(name) for name in names] if all(map(str.isdecimal, names)) else names
 
 
 def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]] | None:

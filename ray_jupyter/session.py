@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import NotInitializedError, StaleRefError
+from ray_jupyter.runtime.client.printing import LinePrinter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.client import Client
     from ray_jupyter.runtime.protocol.ids import Reference
+    from ray_jupyter.runtime.protocol.output import Output
 
 current: Backend | None = None
 generation = 0
@@ -38,6 +40,8 @@ ADDRESS_VARIABLE = "RAY_ADDRESS"
 
 on_attach: list[Callable[[Backend], object]] = []
 """Called with each backend that becomes the current one."""
+show_output: Callable[[list[Output]], None] = LinePrinter()
+"""What is done with what tasks print; a notebook puts its own in place."""
 
 _info: Session | None = None
 _forked = False
@@ -127,6 +131,7 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
     with _lock:
         if current is None:
             _info = Session(_new_backend(config), config, time.time())
+            _info.backend.show = _show
             attach(_info.backend)
             return _info
         if _info is None:
@@ -188,8 +193,13 @@ def join(
             )
         backend, config, started_at = attaching.attach(address, namespace, options)
         _info = Session(backend, config, started_at, is_attached=True, address=address)
+        backend.show = _show
         attach(backend)
         return _info
+
+
+def _show(outputs: list[Output]) -> None:
+    show_output(outputs)
 
 
 def _new_backend(config: Config) -> Backend:
@@ -232,8 +242,8 @@ def require() -> Backend:
             "this process was forked from one with a ray_jupyter session, which stays the "
             "parent's; call init() here to start another"
         )
-    address = os.environ.get(ADDRESS_VARIABLE)
-    return (join(address) if address else start({})).backend
+    address = os.environ.get(ADDRESS_VARIABLE, "local")
+    return (start({}) if address in ("", "local") else join(address)).backend
 
 
 def connected() -> Backend:

@@ -12,7 +12,6 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,5 +191,4 @@ def _connect(
             f"address={address!r} is a Ray cluster, and Ray is not installed here: "
             "pip install 'ray_jupyter[cluster]'"
         ) from error
-    backend, config, started_at = connect(address, namespace, options)
-    return backend, replace(config, mode="ray_cluster"), started_at
+    return connect(address, namespace, options)

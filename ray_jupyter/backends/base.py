@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from enum import Enum
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ class Capability(Enum):
     ORDERED_EXIT = "an actor that runs several calls at once may leave before earlier calls"
     RESULT_AFTER_CANCEL = "a cancelled call has no result, even if it goes on and returns one"
     COMPLETION_ERROR = "the completion of a stream does not tell the error of its task"
+    FEASIBILITY = "what asks for more than there is waits for further nodes"
+    ARGUMENTS = "which objects a task takes is not told"
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
     ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
 
@@ -58,13 +61,22 @@ class Backend(Protocol):
     """Random hex; a reference of another session is refused with ``StaleRefError``."""
     namespace: str
     """Where names of actors are looked up by default."""
-    node_id: str
-    """The machine of this process, as ``nodes`` calls it."""
     lacks: frozenset[Capability]
     """What it cannot do; where that is asked for it refuses (``Capability.refuse``)."""
     drop: Callable[[int], object]
     """Tells that one ``ObjectRef`` of this id died. Called from ``__del__``: in any thread,
     at any moment, perhaps while a lock is held; so it only appends to a deque."""
+
+    show: Callable[[list[Output]], object]
+    """What is done with what tasks print in other processes; called in any thread."""
+
+    @property
+    def node_id(self) -> str:
+        """The machine of this process, as ``nodes`` calls it."""
+
+    @property
+    def next_id(self) -> int:
+        """Ids minted here from now on are not smaller."""
 
     def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Start a task; return its id, which is the id of its first result as well.
@@ -171,6 +183,12 @@ class Backend(Protocol):
             ValueError: ``force`` for the call of an actor.
         """
 
+    def gpu_ids(self) -> list[str]:
+        """Return the names of the GPUs that the running task or actor may use; none in a driver."""
+
+    def environment(self) -> str:
+        """Return the runtime environment of what runs here, or of the session, as text."""
+
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available) amounts by name."""
 
@@ -222,7 +240,7 @@ class Backend(Protocol):
         Keys: ``workers`` (int), ``workers_busy`` (int), ``workers_blocked`` (int),
         ``pids`` (list[int], runtime processes without the driver), ``tasks`` (dict state ->
         int, ``FINISHED`` and ``FAILED`` counted since the start), ``retries`` (int), ``objects`` (int),
-        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes`` (int), ``task_cpu_ns``
+        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes``, ``lineage_bytes`` (int), ``task_cpu_ns``
         and ``task_wall_ns`` (int, summed over finished tasks).
         """
 

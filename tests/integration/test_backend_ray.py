@@ -18,7 +18,7 @@ from ray_jupyter.testing.backend_suite import (
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
 
-from ray.cluster_utils import Cluster  # noqa: E402 - after the check
+from ray.cluster_utils import Cluster
 
 pytestmark = pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown")
 
@@ -30,6 +30,7 @@ def cluster() -> Iterator[None]:
     """A head node; its processes report to it ten times a second instead of once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_task_events_report_interval_ms", "100")
+        patch.setenv("RAY_task_retry_delay_ms", "1")
         patch.delenv("RAY_ADDRESS", raising=False)
         started = Cluster(
             initialize_head=True,

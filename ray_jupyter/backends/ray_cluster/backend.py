@@ -23,12 +23,20 @@ from ray_jupyter.backends.ray_cluster.calls import (
 from ray_jupyter.backends.ray_cluster.faults import translated
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
 from ray_jupyter.backends.ray_cluster.packing import Header, check_arguments, pack
+from ray_jupyter.backends.ray_cluster.printed import (
+    LogReader,
+    Whose,
+    mark_streams,
+    read_from_client,
+)
 from ray_jupyter.backends.ray_cluster.reports import Reports, worker_number
-from ray_jupyter.backends.ray_cluster.shell import Running, running
+from ray_jupyter.backends.ray_cluster.shell import running
 from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
 from ray_jupyter.errors import PendingCallsLimitExceeded, RayError
+from ray_jupyter.runtime.client.printing import Listener
 from ray_jupyter.runtime.protocol.messages import AFTER, STREAMING
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import (
     RESOURCE_UNITS,
     STREAMS,
@@ -52,7 +60,8 @@ class RayClusterBackend(Reports):
         Capability.WORKER_RENEWAL, Capability.REFERENCE_COUNTS, Capability.OBJECT_TABLE,
         Capability.FRESH_STATE, Capability.HOLDING_BY_NAME, Capability.DEATH_WORDS,
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
-        Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER,
+        Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
+        Capability.ARGUMENTS,
     })  # fmt: skip
 
     def __init__(self, watch: Watch, *, is_driver: bool) -> None:
@@ -66,22 +75,41 @@ class RayClusterBackend(Reports):
         self._ids = Ids(counts=is_driver)
         self._streams = Streams(self._ids, watch)
         self._companion = b""
-        self.open_stream, self.close_stream = self._streams.open, self._streams.close
+        self.drop: Callable[[int], object] = _nothing
+        """The id itself keeps the object, so that it goes with the id."""
+        self.open_stream = self._streams.open
+        self.close_stream: Callable[[int], object] = self._streams.close
         self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
+        self._listener = Listener()
+        self._reader: LogReader | None = None
         super().__init__(self._ids)
 
     @classmethod
     def of_worker(cls) -> RayClusterBackend:
         """Return the backend that tasks in a worker use."""
+        mark_streams(_whose)
         return cls(Watch(None), is_driver=False)
+
+    @property
+    def show(self) -> Callable[[list[Output]], object]:
+        """See ``Backend``."""
+        return self._listener.show
+
+    @show.setter
+    def show(self, show: Callable[[list[Output]], object]) -> None:
+        self._listener.show = show
+
+    def read_lines(self, gcs_address: str | None) -> None:
+        """Show from now on what tasks of this job print; without an address, through the client."""
+        if gcs_address is not None:
+            self._reader = LogReader(gcs_address, self.job_id, self._listener)
+        else:
+            read_from_client(ray.util.client.ray.worker, self._listener)
 
     @property
     def next_id(self) -> int:
         """Ids minted here from now on are not smaller."""
         return self._ids.next_id
-
-    def drop(self, object_id: int) -> None:
-        """See ``Backend.drop``: the id itself keeps the object, so it goes with the id."""
 
     def hold(self, object_id: int) -> None:
         """See ``Backend.hold``: the id itself keeps the object."""
@@ -198,16 +226,21 @@ class RayClusterBackend(Reports):
         """See ``Backend.kill_actor``. Waits until the head knows: Ray itself only sends a word."""
         self._watch.check()
         handle: Any = actor_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
-        before = self._life(handle)
-        if before[0] == "DEAD":
+        state, restarts = self._life(handle)
+        if state == "DEAD":
             return
         ray.kill(handle, no_restart=no_restart)
         end = time.monotonic() + _KILL_S
         while time.monotonic() < end:
-            now = self._life(handle)
-            if now != before and now[0] in ("ALIVE", "DEAD"):
+            now, number = self._life(handle)
+            if now == "DEAD":
                 return
+            if not no_restart and now == "ALIVE" and number > restarts:
+                break
             time.sleep(0.005)
+        if not no_restart:  # Ray knows where it is now when the first call has come through
+            ready = handle.__ray_ready__.options(max_task_retries=-1).remote()
+            ray.wait([ready], timeout=_KILL_S)
 
     def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
         """See ``Backend.find_actor``."""
@@ -225,8 +258,10 @@ class RayClusterBackend(Reports):
         return RayId(int(number), handle), blueprint
 
     def _is_living(self, namespace: str, name: str) -> bool:
-        """Return whether a living actor has the name; a dead one, which Ray lets keep it, is
-        made to give it up."""
+        """Return whether a living actor has the name.
+
+        A dead one, which Ray lets keep it, is made to give it up.
+        """
         try:
             handle = ray.get_actor(name, namespace=namespace)
         except ValueError:
@@ -256,7 +291,7 @@ class RayClusterBackend(Reports):
     def context(self) -> CallContext:
         """See ``Backend.context``."""
         context = ray.get_runtime_context()
-        worker = worker_number(context.get_worker_id())
+        worker = worker_number(context.get_worker_id()) or 0
         attempt = running()
         if self._is_driver or attempt is None:
             return CallContext(0 if self._is_driver else worker)
@@ -272,6 +307,14 @@ class RayClusterBackend(Reports):
             shell.instance if shell is not None else None,
             owner.extras if shell is not None else {}, _is_cancelled(owner),
         )  # fmt: skip
+
+    def gpu_ids(self) -> list[str]:
+        """See ``Backend.gpu_ids``."""
+        return [str(number) for number in ray.get_gpu_ids()]
+
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return str(ray.get_runtime_context().get_runtime_env_string())
 
     # Objects
 
@@ -388,15 +431,26 @@ class RayClusterBackend(Reports):
     def shutdown(self) -> None:
         """See ``Backend``: leave the cluster, which goes on; what this job started ends."""
         self._streams.end()
+        if self._reader is not None:
+            self._reader.end()
         self._watch.end()
         super().shutdown()
         ray.shutdown()
+
+
+def _nothing(object_id: int) -> None:
+    """Stand in for ``Backend.drop``."""
 
 
 def _session_id(job_id: str) -> str:
     """Return a name that every process of a job finds: the job's, in this cluster."""
     cluster = ray.get_runtime_context().get_session_name()
     return hashlib.blake2b(f"{cluster}/{job_id}".encode(), digest_size=8).hexdigest()
+
+
+def _whose() -> Whose | None:
+    attempt = running()
+    return None if attempt is None else Whose(attempt.root, attempt.task_id, attempt.template.name)
 
 
 def _key(namespace: str, name: str) -> bytes:

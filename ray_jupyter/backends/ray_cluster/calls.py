@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jupyter.backends.ray_cluster.packing import seal
 from ray_jupyter.backends.ray_cluster.shell import Job, RetryableFailure, make_runner, make_shell
-from ray_jupyter.runtime.protocol.messages import STREAMING
-from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
+from ray_jupyter.environment import described
+from ray_jupyter.runtime.protocol.messages import MAX_CALLS, RUNTIME_ENV, STREAMING, TASK_EVENTS
+from ray_jupyter.runtime.protocol.specs import NODE_ID, SPREAD, STRATEGY, STREAMS, TaskTemplate
 
 _OF_THEIR_OWN = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 _BACKPRESSURE = "_generator_backpressure_num_objects"
@@ -47,7 +49,7 @@ def remote_function(template: TaskTemplate, companion: bytes) -> Any:
     retried = [RetryableFailure] if template.retry_exceptions else False
     return ray.remote(
         name=template.name, max_retries=template.max_retries, retry_exceptions=retried,
-        **_resources(template.resources), **returns(template),
+        **_placing(template), **returns(template),
     )(make_runner(job))  # fmt: skip
 
 
@@ -59,7 +61,7 @@ def actor_class(template: TaskTemplate, companion: bytes) -> Any:
     """
     extras = template.extras
     job = Job(bare(template), seal(template), companion)
-    options: dict[str, Any] = _resources(template.resources)
+    options: dict[str, Any] = _placing(template)
     for name in ("max_restarts", "max_task_retries", "max_concurrency", "max_pending_calls"):
         if name in extras:
             options[name] = extras[name]
@@ -90,6 +92,24 @@ def returns(template: TaskTemplate) -> dict[str, Any]:
         return {"num_returns": template.num_returns}
     limit = template.extras[STREAMING]
     return {"num_returns": "streaming", **({_BACKPRESSURE: limit} if limit else {})}
+
+
+def _placing(template: TaskTemplate) -> dict[str, Any]:
+    """Return the options that say where a call runs, and in what environment."""
+    extras, options = template.extras, _resources(template.resources)
+    if RUNTIME_ENV in extras:
+        options["runtime_env"] = described(extras[RUNTIME_ENV])
+    if NODE_ID in extras:
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(extras[NODE_ID], False)
+    elif STRATEGY in extras:
+        wish = extras[STRATEGY]
+        options["scheduling_strategy"] = (
+            wish if wish == SPREAD else NodeAffinitySchedulingStrategy(wish, True)
+        )
+    for name in (MAX_CALLS, TASK_EVENTS):
+        if name in extras:
+            options[name] = extras[name]
+    return options
 
 
 def _resources(amounts: Mapping[str, float]) -> dict[str, Any]:

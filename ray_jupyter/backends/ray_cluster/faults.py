@@ -22,7 +22,9 @@ _KINDS: list[tuple[type[BaseException], type[errors.RayError]]] = [
     (ray_errors.LocalRayletDiedError, errors.WorkerCrashedError),
     (ray_errors.ObjectStoreFullError, errors.ObjectStoreFullError),
     (ray_errors.OutOfDiskError, errors.ObjectStoreFullError),
+    (ray_errors.ObjectReconstructionFailedError, errors.ObjectReconstructionFailedError),
     (ray_errors.ObjectLostError, errors.ObjectLostError),
+    (ray_errors.RuntimeEnvSetupError, errors.RuntimeEnvSetupError),
     (ray_errors.PendingCallsLimitExceeded, errors.PendingCallsLimitExceeded),
 ]
 

@@ -14,6 +14,8 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
+from ray_jupyter.backends.ray_cluster.present import attached
+
 TASK_ID_BYTES = 24
 _HASHED = 1 << 62
 """Ids from here on are hashes; those that a driver counts stay below."""
@@ -46,7 +48,8 @@ class RayId(int):
         if _is_ray_pickling():
             return _arrive, (int(self), self.ref)
         # A pickle of the user's own: Ray then keeps the object until this process ends.
-        return _arrive_later, (int(self), cloudpickle.dumps(self.ref))
+        job_id = ray.get_runtime_context().get_job_id()
+        return _arrive_later, (int(self), job_id, cloudpickle.dumps(self.ref))
 
 
 def _is_ray_pickling() -> bool:
@@ -59,13 +62,13 @@ def _is_ray_pickling() -> bool:
 
 def _arrive(number: int, ref: Any) -> RayId:
     """Unpickle an id; the first one that a worker meets attaches it to the session."""
-    from ray_jupyter.backends.ray_cluster.shell import attached
-
     attached()
     return RayId(number, ref)
 
 
-def _arrive_later(number: int, data: bytes) -> RayId:
+def _arrive_later(number: int, job_id: str, data: bytes) -> int:
+    if not ray.is_initialized() or ray.get_runtime_context().get_job_id() != job_id:
+        return number  # of a session that has ended: nothing can be got, and every use says so
     return _arrive(number, cloudpickle.loads(data))
 
 

@@ -91,9 +91,7 @@ def unpack(packed: Packed, deps: tuple[Any, ...]) -> tuple[Header, list[Any], di
     return Header(*header), args, kwargs
 
 
-def check_arguments(
-    template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def check_arguments(template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Look for what Ray could not pickle, after it failed.
 
     Raises:

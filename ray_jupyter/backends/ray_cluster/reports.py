@@ -230,7 +230,7 @@ class Reports:
         failed = [row for row in self._tasks() if row["state"] == "FAILED"][:_FAILURES]
         return [
             (row["task_id"], row["name"], 1 if row["worker_pid"] else 0, row["worker_pid"] or 0,
-             (SYSTEM_ERROR, "", row["error_message"].rpartition(_RAISED)[2]))
+             (SYSTEM_ERROR, "", _text_of_failure(row["error_message"])))
             for row in reversed(failed)
         ]  # fmt: skip
 
@@ -252,6 +252,11 @@ def _is_half_told(row: Row) -> bool:
 def worker_number(name: str) -> int | None:
     """Return the id of a worker for Ray's name of it."""
     return int(name[:8], 16) if name else None
+
+
+def _text_of_failure(message: str) -> str:
+    """Return what the user's exception says, from what Ray keeps of it."""
+    return message.removeprefix("User exception:\n").rpartition(_RAISED)[2]
 
 
 def _error_type(updates: Any) -> str | None:

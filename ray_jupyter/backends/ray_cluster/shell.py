@@ -6,24 +6,24 @@ into a ``TaskFailure``, which brings the user's exception and the frames home wh
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import inspect
 import os
 import socket
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from typing import Any
 
 import ray
 from ray import cloudpickle
 from ray._raylet import raise_sys_exit_with_custom_error_message
 from ray.exceptions import AsyncioActorExit
 
-from ray_jupyter import session
 from ray_jupyter.backends.inline_outcomes import is_retried, results
 from ray_jupyter.backends.ray_cluster.ids import hashed, task_of_actor
 from ray_jupyter.backends.ray_cluster.packing import Header, Packed, unpack
+from ray_jupyter.backends.ray_cluster.present import attached
 from ray_jupyter.errors import ActorExit
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.client.task_errors import dump_task_error, text_of_task_error
@@ -31,10 +31,8 @@ from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 
-if TYPE_CHECKING:
-    from ray_jupyter.backends.ray_cluster.backend import RayClusterBackend
-
-_attach_lock = threading.Lock()
+_TEXT_MAX = 500
+"""So much of what an error says is kept where Ray lists failures."""
 
 
 class TaskFailure(Exception):  # noqa: N818 - what failed is the task
@@ -45,7 +43,7 @@ class TaskFailure(Exception):  # noqa: N818 - what failed is the task
         self.data = data
 
     def __str__(self) -> str:
-        return text_of_task_error(self.data)
+        return text_of_task_error(self.data)[:_TEXT_MAX]
 
 
 class RetryableFailure(TaskFailure):
@@ -104,20 +102,6 @@ def running() -> Running | None:
     """Return the call that the calling code belongs to."""
     found = RUNNING.get()
     return found if isinstance(found, Running) else _newest
-
-
-def attached() -> RayClusterBackend:
-    """Return the backend of this process; in a worker, attach to the session if need be."""
-    backend: Any = session.current
-    if backend is not None:
-        return backend  # type: ignore[no-any-return]
-    from ray_jupyter.backends.ray_cluster.backend import RayClusterBackend
-
-    with _attach_lock:
-        if session.current is None:
-            session.attach(RayClusterBackend.of_worker())
-    found: Any = session.current
-    return found  # type: ignore[no-any-return]
 
 
 def make_runner(job: Job) -> Callable[..., Any]:
@@ -203,7 +187,7 @@ def _outcome(attempt: Running, failure: BaseException) -> BaseException:
         return _leave(failure)
     if isinstance(failure, (KeyboardInterrupt, AsyncioActorExit)):
         return failure  # Ray's cancel, and Ray's way to leave an actor
-    if type(failure).__name__ == "CancelledError" and attempt.shell is not None:
+    if isinstance(failure, asyncio.CancelledError) and attempt.shell is not None:
         return failure
     template = attempt.template
     _drop_our_frames(failure)
@@ -226,11 +210,12 @@ def _leave(leaving: ActorExit) -> BaseException:
     worker = ray._private.worker.global_worker.core_worker
     worker.set_current_actor_should_exit()
     if worker.current_actor_is_asyncio():
-        return AsyncioActorExit()
+        way_out: BaseException = AsyncioActorExit()
+        return way_out
     try:
         raise_sys_exit_with_custom_error_message(leaving.how)
-    except SystemExit as way_out:
-        return way_out
+    except SystemExit as raised:
+        return raised
     raise AssertionError("Ray's exit of an actor raises")
 
 
@@ -298,16 +283,42 @@ class LoopShell(Shell):
             result = method_of(self.instance, header.method)(*args, **kwargs)
             if inspect.isawaitable(result):
                 result = await result
+            elif isinstance(result, AsyncIterator):
+                result = [value async for value in result]
             return _settled(attempt.template, result, header.after)
         except BaseException as failure:
             raise _outcome(attempt, failure) from None
         finally:
             RUNNING.reset(token)
 
-    async def stream(self, packed: Packed, *deps: Any) -> AsyncGenerator[Any, None]:
+    async def stream(  # type: ignore[override]  # Ray takes both kinds
+        self, packed: Packed, *deps: Any
+    ) -> AsyncGenerator[Any, None]:
         """Call a method that yields; other calls run between its items."""
-        for item in super().stream(packed, *deps):
-            yield item
+        header, args, kwargs = unpack(packed, deps)
+        attempt = self._enter(header)
+        try:
+            with _as_running(attempt):
+                items = method_of(self.instance, header.method)(*args, **kwargs)
+                if not isinstance(items, AsyncGenerator):
+                    items = _one_by_one(items)
+            while True:
+                with _as_running(attempt):
+                    item = await anext(items, _END)
+                if item is _END:
+                    return
+                yield item
+        except GeneratorExit:  # cancelled between two items, or nobody reads it any more
+            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                await items.athrow(asyncio.CancelledError())
+            raise
+        except BaseException as failure:
+            raise _outcome(attempt, failure) from None
+
+
+async def _one_by_one(items: Iterator[Any]) -> AsyncGenerator[Any, None]:
+    for item in items:
+        yield item
 
 
 def make_shell(job: Job, *, is_async: bool) -> type[Shell]:

@@ -115,5 +115,3 @@ class Streams:
 def _settle(future: Future[Any]) -> None:
     if future.set_running_or_notify_cancel():
         future.set_result(None)
-
-

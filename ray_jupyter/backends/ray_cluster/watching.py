@@ -5,6 +5,7 @@ Lives here: a thread that knocks at the head's port, and waiting that ends when 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -39,9 +40,7 @@ class Watch:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         if address is not None:
-            self._thread = threading.Thread(
-                target=self._run, name="ray_jupyter-watch", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, name="ray_jupyter-watch", daemon=True)
             self._thread.start()
 
     def end(self) -> None:
@@ -77,15 +76,11 @@ class Watch:
             if len(found) < count:
                 raise ray.exceptions.GetTimeoutError
 
-        try:
+        with contextlib.suppress(ray.exceptions.GetTimeoutError):  # fewer are ready
             self._sliced(look, timeout_s)
-        except ray.exceptions.GetTimeoutError:  # fewer are ready
-            pass
         return found
 
-    def wait_in_order(
-        self, refs: Sequence[Any], count: int, timeout_s: float | None
-    ) -> list[Any]:
+    def wait_in_order(self, refs: Sequence[Any], count: int, timeout_s: float | None) -> list[Any]:
         """Return the first ``count`` of those of ``refs`` that are ready."""
         if count < len(refs):  # asked for some, Ray may return any of those that are ready
             ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=0)

@@ -39,6 +39,7 @@ class ReportTests(BackendSuite):
 
     def test_a_running_task_uses_its_resources(self) -> None:
         self.needs(Capability.FRESH_STATE)
+
         @ray.remote(resources={"disk": 1})
         def free() -> float:
             return ray.available_resources()["disk"]

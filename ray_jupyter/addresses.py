@@ -1,0 +1,77 @@
+"""Where ``init`` looks for a session to attach to, as its keywords say."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ray_jupyter import session
+
+_OF_CLUSTERS = ("runtime_env", "log_to_driver")
+"""What a driver may settle for itself where it connects to a Ray cluster."""
+
+
+def default_address(others: dict[str, Any]) -> str | None:
+    """Return the address that the environment names, where nothing asks for a session here.
+
+    Args:
+        others: further keywords of ``init``.
+    """
+    if session.current is not None or others.get("scheduler_address"):
+        return None
+    if others.get("start_ray_local"):
+        return None
+    return os.environ.get(session.ADDRESS_VARIABLE) or None
+
+
+def settle_address(
+    address: str | None, scheduler_address: str | None, others: dict[str, Any]
+) -> str | None:
+    """Return the session to attach to; ``None`` means to start one.
+
+    Args:
+        address: of Ray.
+        scheduler_address: the same, of 2016.
+        others: further keywords of ``init``; what is used here is taken out.
+
+    Raises:
+        ValueError, TypeError: they contradict, or are no address.
+    """
+    starts = others.pop("start_ray_local", None)
+    if scheduler_address is not None:
+        if address is not None:
+            raise ValueError("init(): address and scheduler_address mean the same; give one")
+        address = scheduler_address
+    if address in (None, "local"):
+        if starts is False:
+            raise ValueError("init(start_ray_local=False) needs the address to attach to")
+        return None
+    if not isinstance(address, str):
+        raise TypeError(f"init(): address must be a string such as 'auto', got {address!r}")
+    if starts:
+        raise ValueError(f"init(): start_ray_local starts a session, address={address!r} does not")
+    return address
+
+
+def settings_for_cluster(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take out of ``arguments`` what a Ray cluster, and no session of ours, lets a driver say."""
+    taken = {name: arguments.pop(name, None) for name in _OF_CLUSTERS}
+    return {name: value for name, value in taken.items() if value is not None}
+
+
+def check_no_settings(address: str, arguments: dict[str, Any]) -> None:
+    """Check that nothing is asked of a session that is running already.
+
+    Raises:
+        ValueError: something is.
+    """
+    given = [
+        name.removesuffix("_bytes")
+        for name, value in arguments.items()
+        if value is not None and name != "namespace"  # that is this process's own
+    ]
+    if given:
+        raise ValueError(
+            f"init(address={address!r}) attaches to a session that is running already, with its "
+            f"own settings; leave out {', '.join(given)}"
+        )
