@@ -38,6 +38,7 @@ class Capability(Enum):
     ORDERED_EXIT = "an actor that runs several calls at once may leave before earlier calls"
     RESULT_AFTER_CANCEL = "a cancelled call has no result, even if it goes on and returns one"
     COMPLETION_ERROR = "the completion of a stream does not tell the error of its task"
+    STREAMS = "tasks and methods that yield do not work through Ray's client (ray://)"
     FEASIBILITY = "what asks for more than there is waits for further nodes"
     ARGUMENTS = "which objects a task takes is not told"
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"

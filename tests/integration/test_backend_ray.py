@@ -1,4 +1,4 @@
-"""A Ray cluster against the suite: one cluster of one node with two CPUs, started for this module.
+"""A Ray cluster against the suite: one cluster of one node with four CPUs, started for this module.
 
 Skipped, and said so, where Ray cannot be imported (``pip install 'ray_jupyter[cluster]'``).
 """
@@ -35,7 +35,7 @@ def cluster() -> Iterator[None]:
         started = Cluster(
             initialize_head=True,
             head_node_args={
-                "num_cpus": 2, "resources": {"disk": 2}, "include_dashboard": False,
+                "num_cpus": 4, "resources": {"disk": 2}, "include_dashboard": False,
                 "object_store_memory": 100_000_000,
             },
         )  # fmt: skip

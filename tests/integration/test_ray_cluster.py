@@ -17,6 +17,7 @@ import pytest
 
 import ray_jupyter as ray
 from ray_jupyter import session
+from ray_jupyter.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ray_jupyter.testing.suite.base import eventually, wait_for_file
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
@@ -59,7 +60,7 @@ def test_two_nodes_work_and_one_is_killed() -> None:
         ask = ray.remote(num_cpus=0)(where)
         nodes = ray.get([ask.options(resources={name: 1}).remote() for name in ("head", "second")])
         assert len(set(nodes)) == 2
-        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(nodes[1], False)
+        strategy = NodeAffinitySchedulingStrategy(nodes[1], False)
         assert ray.get(ask.options(scheduling_strategy=strategy).remote()) == nodes[1]
         both = ray.get([wait_together.remote(i) for i in range(2)], timeout=60)
         assert set(both) == set(nodes)
@@ -100,7 +101,7 @@ def _kill_the_node_while_tasks_run(cluster: Any, second: Any, nodes: list[str]) 
     with pytest.raises((ray.WorkerCrashedError, ray.RaySystemError)):
         ray.get(doomed, timeout=60)
     assert ray.get(again.remote(), timeout=60) == nodes[0]
-    assert [node["Alive"] for node in ray.nodes() if node["NodeID"] == nodes[1]] == [False]
+    eventually(lambda: [n["Alive"] for n in ray.nodes() if n["NodeID"] == nodes[1]] == [False])
 
 
 def _for_ever() -> None:
@@ -207,12 +208,11 @@ def _is_running(pid: int) -> bool:
 
 def test_nodes_without_our_package_get_it(tmp_path: Path) -> None:
     (tmp_path / "ray_jupyter.py").write_text("raise ImportError('not installed here')\n")
+    (tmp_path / "empty").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path))
-        patch.chdir(tmp_path)
+        patch.chdir(tmp_path / "empty")  # Ray lets workers import from where the driver is
         with a_cluster() as cluster:
-            patch.undo()
-            patch.chdir(tmp_path)
             ray.init(cluster.address)
             assert ray.get(ray.remote(lambda x: x + 1).remote(ray.put(1))) == 2
             found = ray.get(ray.remote(lambda: ray.__file__).remote())

@@ -56,7 +56,7 @@ class RayClusterBackend(Reports):
     """See ``Backend``. A worker's differs in that it mints no ids and ends nothing."""
 
     name = "ray_cluster"
-    lacks = frozenset({
+    lacks: frozenset[Capability] = frozenset({
         Capability.WORKER_RENEWAL, Capability.REFERENCE_COUNTS, Capability.OBJECT_TABLE,
         Capability.FRESH_STATE, Capability.HOLDING_BY_NAME, Capability.DEATH_WORDS,
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
@@ -75,6 +75,8 @@ class RayClusterBackend(Reports):
         self._ids = Ids(counts=is_driver)
         self._streams = Streams(self._ids, watch)
         self._companion = b""
+        if ray.util.client.ray.is_connected():
+            self.lacks = self.lacks | {Capability.STREAMS}
         self.drop: Callable[[int], object] = _nothing
         """The id itself keeps the object, so that it goes with the id."""
         self.open_stream = self._streams.open
@@ -182,6 +184,8 @@ class RayClusterBackend(Reports):
         args: tuple[Any, ...], kwargs: dict[str, Any],
     ) -> Any:  # fmt: skip
         self._watch.check()
+        if template.num_returns == STREAMS and Capability.STREAMS in self.lacks:
+            Capability.STREAMS.refuse(self.name)
         packed, deps = pack(header, template, args, kwargs, self.session_id)
         try:
             return call(packed, *deps)

@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jupyter._version import __version__
 from ray_jupyter.backends.ray_cluster.backend import RayClusterBackend
-from ray_jupyter.backends.ray_cluster.watching import Watch
+from ray_jupyter.backends.ray_cluster.watching import Watch, knock
 from ray_jupyter.config import Config, make_config
 
 _PACKAGES = ("ray_jupyter", "cloudpickle")
@@ -60,6 +60,9 @@ def connect(
             "ray.shutdown() of Ray first"
         )
     environment = dict(options.get("runtime_env") or {})
+    problem = "" if address == "auto" else knock(address.removeprefix("ray://"))
+    if problem:  # Ray itself would try for minutes
+        raise ConnectionError(f"no Ray cluster answers at {problem}")
     _connect(address, namespace, environment)
     try:
         lacking = packages_to_send(_ask_nodes())
@@ -80,8 +83,17 @@ def connect(
 
 def _connect(address: str, namespace: str | None, environment: Mapping[str, Any]) -> None:
     try:
+        _init(address, namespace, environment)
+    except BaseException:
+        ray.shutdown()  # of what came about before it failed
+        raise
+
+
+def _init(address: str, namespace: str | None, environment: Mapping[str, Any]) -> None:
+    try:
         ray.init(
-            address=address, namespace=namespace, log_to_driver=False, configure_logging=False,
+            address=address, namespace=namespace, configure_logging=False,
+            log_to_driver="://" in address,  # else we read the lines ourselves
             runtime_env=dict(environment) or None,
         )  # fmt: skip
     except ImportError as error:

@@ -55,9 +55,11 @@ def _of_task(error: Any) -> BaseException:
         return load_task_error(cause.data)
     if isinstance(cause, ray_errors.RayError):
         return translated(cause)
-    # Nothing else leaves our shell: Ray could not store what the function returned.
     named = _NAME.search(str(error))
     name = named[1] if named else "the task"
+    if "failed to import" in str(cause):
+        return errors.RaySystemError(f"{name}: {cause}")
+    # Nothing else leaves our shell: Ray could not store what the function returned.
     told = errors.SerializationError(f"the result of {name}() cannot be pickled: {cause}")
     return errors.RayTaskError(name, f"{type(told).__name__}: {told}", told).as_instanceof_cause()
 

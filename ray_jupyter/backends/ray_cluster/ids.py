@@ -7,6 +7,7 @@ What a worker makes is named by a hash of Ray's name for it: any process finds t
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -17,6 +18,8 @@ from ray import cloudpickle
 from ray_jupyter.backends.ray_cluster.present import attached
 
 TASK_ID_BYTES = 24
+_SERVER = "ray.util.client.server.server"
+"""The module that only the server of Ray's client has loaded."""
 _HASHED = 1 << 62
 """Ids from here on are hashes; those that a driver counts stay below."""
 _REMEMBERED = 100_000
@@ -54,8 +57,8 @@ class RayId(int):
 
 def _is_ray_pickling() -> bool:
     """Return whether Ray makes the pickle, so that it sees the reference inside."""
-    if ray.util.client.ray.is_connected():
-        return True  # its client's pickler replaces references wherever they are
+    if ray.util.client.ray.is_connected() or _SERVER in sys.modules:
+        return True  # the picklers of Ray's client and its server see references wherever they are
     context = ray._private.worker.global_worker.get_serialization_context()
     return bool(context.is_in_band_serialization())
 

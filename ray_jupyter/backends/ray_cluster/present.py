@@ -6,7 +6,7 @@ import importlib
 import threading
 from typing import Any
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def attached() -> Any:

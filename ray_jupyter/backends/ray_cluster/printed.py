@@ -16,6 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import ray
+from ray._private.ray_constants import (
+    LOG_PREFIX_ACTOR_NAME,
+    LOG_PREFIX_JOB_ID,
+    LOG_PREFIX_TASK_NAME,
+)
 from ray.exceptions import RpcError
 
 from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, Output
@@ -23,6 +28,8 @@ from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, Output
 _MARK = re.compile("\x1b_rj([0-9a-f]+)\\.([0-9a-f]+)\\.(.*?)\x1b\\\\")
 _PID = re.compile(r"pid=(\d+)")
 _POLL_S = 1.0
+_RAYS_OWN = (LOG_PREFIX_ACTOR_NAME, LOG_PREFIX_JOB_ID, LOG_PREFIX_TASK_NAME)
+"""Lines that Ray writes for itself begin with these."""
 
 
 class Whose(NamedTuple):
@@ -60,7 +67,7 @@ class MarkedStream(io.TextIOBase):
         whose = self._whose()
         with self._lock:
             for line in text.splitlines(keepends=True):
-                if self._begins and whose is not None:
+                if self._begins and whose is not None and not line.startswith(_RAYS_OWN):
                     self._stream.write(mark(whose))
                 self._stream.write(line)
                 self._begins = line.endswith("\n")

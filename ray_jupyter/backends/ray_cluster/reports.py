@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Any
 
 import ray
-from ray._private import state as ray_state
 from ray.core.generated import gcs_pb2
 
 from ray_jupyter.backends.base import Capability
+from ray_jupyter.backends.ray_cluster import head
+from ray_jupyter.backends.ray_cluster.head import asked
 from ray_jupyter.backends.ray_cluster.ids import Ids, task_of_actor
 from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
 from ray_jupyter.runtime.protocol.tables import (
@@ -73,7 +74,7 @@ class Reports:
 
     def _life(self, handle: Any) -> tuple[str, int]:
         """Return (state, restarts so far) of an actor."""
-        found: dict[str, Any] = ray_state.actors(handle._actor_id.hex())
+        found = asked(head.actors, handle._actor_id.hex())
         return str(found.get("State", "DEAD")), int(found.get("NumRestarts", 0))
 
     def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
@@ -111,13 +112,13 @@ class Reports:
         limit_bytes = int(total.get(store, 0))
         workers = [row for row in self._workers() if row["worker_type"] == "WORKER"]
         busy = {row["worker_id"] for row in tasks if row["state"] == "RUNNING"}
-        held = ray._private.worker.global_worker.core_worker.get_all_reference_counts()
+        held = asked(head.count_objects)
         actors = [row for row in self._actors() if row["state"] != "DEAD"]
         return {
             "workers": len(workers), "workers_busy": len(busy), "workers_blocked": 0,
             "pids": [row["pid"] for row in workers], "tasks": {"FINISHED": 0, "FAILED": 0, **states},
             "retries": sum(row["attempt_number"] for row in tasks),
-            "objects": len(held) + len(actors), "store_limit_bytes": limit_bytes,
+            "objects": held + len(actors), "store_limit_bytes": limit_bytes,
             "store_used_bytes": limit_bytes - int(available.get(store, 0)), "spilled_bytes": 0,
             "inline_bytes": 0, "task_cpu_ns": 0,
             "task_wall_ns": sum(
@@ -144,7 +145,8 @@ class Reports:
     def _tasks(self) -> Iterator[Row]:
         """Yield the last attempt at each task, those that have not ended first."""
         found: dict[bytes, Any] = {}
-        for event in ray_state.state._get_all_task_events():
+        for data in asked(head.task_events):
+            event = gcs_pb2.TaskEvents.FromString(data)
             if not event.HasField("task_info") or event.job_id.hex() != self.job_id:
                 continue
             if event.task_info.type not in _KINDS:
@@ -177,8 +179,7 @@ class Reports:
         }  # fmt: skip
 
     def _actors(self) -> Iterator[Row]:
-        found: Mapping[str, Any] = ray_state.actors()
-        for actor in found.values():
+        for actor in asked(head.actors).values():
             if actor["JobID"] != self.job_id and not actor["IsDetached"]:
                 continue
             state = actor["State"]
@@ -186,12 +187,11 @@ class Reports:
                 "actor_id": self._of_task(task_of_actor(bytes.fromhex(actor["ActorID"]))),
                 "class_name": actor["ActorClassName"], "name": actor["Name"], "state": state,
                 "pid": actor["Pid"], "node_id": actor["Address"]["NodeID"],
-                "death_cause": str(actor["DeathCause"]) or None if state == "DEAD" else None,
+                "death_cause": actor["DeathCause"] or None if state == "DEAD" else None,
             }  # fmt: skip
 
     def _workers(self) -> Iterator[Row]:
-        accessor = ray_state.state._connect_and_get_accessor()
-        for data in accessor.get_worker_table():
+        for data in asked(head.workers):
             worker = gcs_pb2.WorkerTableData.FromString(data)
             if worker.is_alive and worker.worker_type in (0, 1):
                 yield {

@@ -103,7 +103,7 @@ class Watch:
     def _run(self) -> None:
         missed = 0
         while not self._ended.wait(_EVERY_S):
-            problem = _knock(self._address or "")
+            problem = knock(self._address or "")
             missed = missed + 1 if problem else 0
             if missed == _KNOCKS:
                 self.lost = problem
@@ -116,7 +116,7 @@ class Watch:
         )
 
 
-def _knock(address: str) -> str:
+def knock(address: str) -> str:
     """Return why the port cannot be reached; nothing if it can."""
     host, _, port = address.rpartition(":")
     try:
