@@ -108,10 +108,9 @@ class RayClusterBackend(Reports):
         else:
             read_from_client(ray.util.client.ray.worker, self._listener)
 
-    @property
-    def next_id(self) -> int:
-        """Ids minted here from now on are not smaller."""
-        return self._ids.next_id
+    def begin_cell(self) -> int:
+        """See ``Backend.begin_cell``."""
+        return self._cells.begin(self._ids.mint())
 
     def hold(self, object_id: int) -> None:
         """See ``Backend.hold``: the id itself keeps the object."""
@@ -400,7 +399,12 @@ class RayClusterBackend(Reports):
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend.cancel``."""
         self._watch.check()
-        ref = object_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
+        if isinstance(object_id, RayId):
+            ref = object_id.ref
+        else:  # of a cell's task, to which no reference may be left
+            ref = self._ids.first_result(object_id)
+        if ref is None:
+            return
         try:
             ray.cancel(ref, force=force, recursive=recursive)
         except ValueError as error:

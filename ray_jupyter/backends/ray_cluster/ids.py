@@ -24,6 +24,8 @@ _HASHED = 1 << 62
 """Ids from here on are hashes; those that a driver counts stay below."""
 _REMEMBERED = 100_000
 """So many of the driver's tasks are known by Ray's names; Ray remembers as many itself."""
+_FIRST = (1).to_bytes(4, "little")
+"""Ends Ray's name of a first result; the name of the task comes before it."""
 _CREATION = b"\xff" * 8
 """Begins Ray's name of the task that makes an actor; the actor's own name follows."""
 
@@ -105,7 +107,7 @@ class Ids:
     def __init__(self, *, counts: bool) -> None:
         self._counts = counts
         self._lock = threading.Lock()
-        self.next_id = 1
+        self._next_id = 1
         self._known: OrderedDict[bytes, int] = OrderedDict()
 
     def mint(self, count: int = 1) -> int:
@@ -113,8 +115,8 @@ class Ids:
         if not self._counts:
             return 0
         with self._lock:
-            first = self.next_id
-            self.next_id = first + max(count, 1)
+            first = self._next_id
+            self._next_id = first + max(count, 1)
             return first
 
     def named(self, first: int, ref: Any) -> RayId:
@@ -131,6 +133,14 @@ class Ids:
     def of_value(self, ref: Any) -> RayId:
         """Return the id of an object that no call of ours made: a put one, or a stream's item."""
         return RayId(self.mint() or hashed(ref.binary()), ref)
+
+    def first_result(self, task_id: int) -> Any:
+        """Return Ray's reference to the first result of one of the driver's newest tasks."""
+        with self._lock:
+            for name, number in reversed(self._known.items()):
+                if number == task_id:
+                    return ray.ObjectRef(name + _FIRST)
+        return None
 
     def of_task(self, name: bytes) -> int:
         """Return the id for Ray's name of a task."""

@@ -18,6 +18,7 @@ from ray.core.generated import gcs_pb2
 
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster import head
+from ray_jupyter.backends.ray_cluster.cells import Cells, report, unfinished
 from ray_jupyter.backends.ray_cluster.head import asked
 from ray_jupyter.backends.ray_cluster.ids import Ids, task_of_actor
 from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
@@ -58,6 +59,7 @@ class Reports:
         self._records: deque[tuple[Any, ...]] = deque(maxlen=_KEPT)
         self._records_total = 0
         self._recorded: set[int] = set()
+        self._cells = Cells()
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """See ``Backend.resources``: of all nodes."""
@@ -92,16 +94,27 @@ class Reports:
         }  # fmt: skip
         if question in answers:
             return answers[question]()
+        if question in ("cell", "cell_tasks"):
+            return self._of_cell(question, argument)
         if question == "list":
             rows = self._rows(argument["table"])
             return select(rows, argument["filters"], argument["limit"])
         if question == "summarize":
             return SUMMARIES[argument](self._rows(argument))
+        if question == "is_actor_call":
+            kinds = {row["task_id"]: row["type"] for row in self._tasks()}
+            return kinds.get(argument) == ACTOR_TASK
         if question == "references":
             Capability.REFERENCE_COUNTS.refuse("ray_cluster")
         if question == "memory":
             Capability.OBJECT_TABLE.refuse("ray_cluster")
         raise KeyError(question)
+
+    def _of_cell(self, question: str, cell_id: int) -> Any:
+        rows = self._cells.tasks_of(cell_id, self._tasks())
+        if question == "cell_tasks":
+            return unfinished(rows)
+        return report(rows, self.statistics(), _descriptor) if rows else {}
 
     def statistics(self) -> dict[str, Any]:
         """See ``Backend.statistics``; memory is that of all nodes."""
@@ -230,7 +243,7 @@ class Reports:
         failed = [row for row in self._tasks() if row["state"] == "FAILED"][:_FAILURES]
         return [
             (row["task_id"], row["name"], 1 if row["worker_pid"] else 0, row["worker_pid"] or 0,
-             (SYSTEM_ERROR, "", _text_of_failure(row["error_message"])))
+             _descriptor(row))
             for row in reversed(failed)
         ]  # fmt: skip
 
@@ -254,9 +267,10 @@ def worker_number(name: str) -> int | None:
     return int(name[:8], 16) if name else None
 
 
-def _text_of_failure(message: str) -> str:
-    """Return what the user's exception says, from what Ray keeps of it."""
-    return message.removeprefix("User exception:\n").rpartition(_RAISED)[2]
+def _descriptor(row: Row) -> tuple[str, str, str]:
+    """Return what the exception of a failed task says, from what Ray keeps of it."""
+    text = row["error_message"].removeprefix("User exception:\n").rpartition(_RAISED)[2]
+    return SYSTEM_ERROR, "RaySystemError", text
 
 
 def _error_type(updates: Any) -> str | None:
