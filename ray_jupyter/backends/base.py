@@ -41,6 +41,8 @@ class Capability(Enum):
     STREAMS = "tasks and methods that yield do not work through Ray's client (ray://)"
     FEASIBILITY = "what asks for more than there is waits for further nodes"
     ARGUMENTS = "which objects a task takes is not told"
+    UNSEEN_ERRORS = "an error that nobody asks for is printed by Ray, or not at all"
+    QUEUED_CANCEL = "a call that waits inside an actor may be cancelled only when its turn comes"
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
     ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
 

@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from ray_jupyter.testing.suite.base import eventually, wait_for_file
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
 
 from ray.cluster_utils import Cluster
+
+from ray_jupyter.backends.ray_cluster.watching import knock
 
 pytestmark = [
     pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
@@ -105,10 +109,7 @@ def _kill_the_node_while_tasks_run(cluster: Any, second: Any, nodes: list[str]) 
 
 
 def _for_ever() -> None:
-    import time
-
-    while True:
-        time.sleep(0.1)
+    threading.Event().wait()
 
 
 def test_a_head_that_stops_is_an_error_and_another_is_one_command_away(tmp_path: Path) -> None:
@@ -116,6 +117,8 @@ def test_a_head_that_stops_is_an_error_and_another_is_one_command_away(tmp_path:
     program = textwrap.dedent("""
         import os, signal, sys, time
         from ray.cluster_utils import Cluster
+
+from ray_jupyter.backends.ray_cluster.watching import knock
         import ray_jupyter as ray
         NODE = dict(num_cpus=1, object_store_memory=80_000_000, include_dashboard=False)
         first = Cluster(initialize_head=True, head_node_args=NODE)
@@ -280,6 +283,83 @@ def test_what_tasks_print_is_told_with_its_task(tmp_path: Path) -> None:
         }  # fmt: skip
         assert {name for _, _, name, *_ in told} == {"parent", "child"}
         assert ray.get(wait_for_file.remote(tmp_path, 1)) == 1
+
+
+def test_cells_are_counted_and_their_tasks_can_be_cancelled(tmp_path: Path) -> None:
+    with a_cluster() as cluster:
+        ray.init(cluster.address)
+        backend = session.connected()
+        first = backend.begin_cell()
+        ref = nested.options(name="outer").remote()
+        with pytest.raises(ValueError, match="in the cell"):
+            ray.get([ref, failing.remote()])
+        second = backend.begin_cell()
+        wait_for_file.remote(tmp_path / "never")
+        eventually(lambda: backend.query("cell", first).get("unfinished") == 0)
+        report = backend.query("cell", first)
+        assert {entry[0]: entry[1:] for entry in report["functions"]} == {
+            "outer": (1, 0, 1, 0), "inner": (1, 0, 1, 0), "failing": (1, 0, 0, 1),
+        }  # fmt: skip
+        assert report["error"][1] == "failing"
+        assert report["error"][2][-1] == "ValueError: in the cell"
+        eventually(lambda: len(backend.query("cell_tasks", second)) == 1)
+        [(task_id, is_call)] = backend.query("cell_tasks", second)
+        assert not is_call
+        backend.cancel(task_id, force=False, recursive=True)
+        eventually(lambda: backend.query("cell_tasks", second) == [])
+
+
+@ray.remote
+def inner() -> int:
+    return 1
+
+
+@ray.remote
+def nested() -> int:
+    return int(ray.get(inner.remote()))
+
+
+@ray.remote
+def failing() -> None:
+    raise ValueError("in the cell")
+
+
+def test_through_the_client(tmp_path: Path) -> None:
+    pytest.importorskip("grpc", reason="Ray's client needs grpcio: pip install 'ray[client]'")
+    with a_cluster() as cluster:
+        port = str(_free_port())
+        command = [sys.executable, "-m", "ray.util.client.server", "--host", "127.0.0.1"]
+        server = subprocess.Popen(
+            [*command, "--port", port, "--address", cluster.address, "--mode", "legacy"],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        try:
+            eventually(lambda: not knock(f"127.0.0.1:{port}"), 60)
+            ray.init(f"ray://127.0.0.1:{port}")
+            assert ray.get(ray.get(boxed.remote([ray.put(5)]))[0]) == 6
+            with pytest.raises(ValueError, match="in the cell"):
+                ray.get(failing.remote())
+            meeting = ray.remote(_Meeting).options(name="met").remote()
+            ray.get(ray.get_actor("met").arrive.remote(1))
+            assert ray.get(meeting.arrived.remote()) == 1
+            with pytest.raises(NotImplementedError, match="STREAMS"):
+                ray.remote(lambda: (yield 1)).remote()
+            assert session.connected().statistics()["workers"] >= 1
+            ray.shutdown()
+        finally:
+            server.terminate()
+            server.wait()
+
+
+@ray.remote
+def boxed(box: list[Any]) -> list[Any]:
+    return [ray.remote(lambda value: value + 1).remote(ray.get(box[0]))]
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 def test_the_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

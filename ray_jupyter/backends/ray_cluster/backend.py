@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import ray
-from ray.experimental import internal_kv
 
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster.calls import (
@@ -22,6 +18,7 @@ from ray_jupyter.backends.ray_cluster.calls import (
 )
 from ray_jupyter.backends.ray_cluster.faults import translated
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
+from ray_jupyter.backends.ray_cluster.names import Names
 from ray_jupyter.backends.ray_cluster.packing import Header, check_arguments, pack
 from ray_jupyter.backends.ray_cluster.printed import (
     LogReader,
@@ -29,7 +26,7 @@ from ray_jupyter.backends.ray_cluster.printed import (
     mark_streams,
     read_from_client,
 )
-from ray_jupyter.backends.ray_cluster.reports import Reports, worker_number
+from ray_jupyter.backends.ray_cluster.reports import worker_number
 from ray_jupyter.backends.ray_cluster.shell import running
 from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
@@ -47,12 +44,9 @@ from ray_jupyter.runtime.protocol.specs import (
 from ray_jupyter.runtime.store.serialization import serialize
 
 T = TypeVar("T")
-_KILL_S = 5.0
-_KV = b"ray_jupyter"
-"""The part of Ray's key-value store where named actors leave their blueprints."""
 
 
-class RayClusterBackend(Reports):
+class RayClusterBackend(Names):
     """See ``Backend``. A worker's differs in that it mints no ids and ends nothing."""
 
     name = "ray_cluster"
@@ -61,7 +55,7 @@ class RayClusterBackend(Reports):
         Capability.FRESH_STATE, Capability.HOLDING_BY_NAME, Capability.DEATH_WORDS,
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
         Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
-        Capability.ARGUMENTS,
+        Capability.ARGUMENTS, Capability.UNSEEN_ERRORS, Capability.QUEUED_CANCEL,
     })  # fmt: skip
 
     def __init__(self, watch: Watch, *, is_driver: bool) -> None:
@@ -148,12 +142,9 @@ class RayClusterBackend(Reports):
         actor_id = self._ids.named(task_id, handle)
         if "max_restarts" in template.extras:
             actor_id.kept = (args, kwargs)
-        if "name" in template.extras:
-            blueprint = template.extras["handle"]
-            key = _key(template.extras["namespace"], template.extras["name"])
-            internal_kv._internal_kv_put(
-                key, b"%d:" % actor_id + blueprint, overwrite=True, namespace=_KV
-            )
+        extras = template.extras
+        if "name" in extras:
+            self._leave_blueprint(actor_id, extras["namespace"], extras["name"], extras["handle"])
         return actor_id
 
     def call_actor(
@@ -225,68 +216,6 @@ class RayClusterBackend(Reports):
 
     # Actors
 
-    def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
-        """See ``Backend.kill_actor``. Waits until the head knows: Ray itself only sends a word."""
-        self._watch.check()
-        handle: Any = actor_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
-        state, restarts = self._life(handle)
-        if state == "DEAD":
-            return
-        ray.kill(handle, no_restart=no_restart)
-        end = time.monotonic() + _KILL_S
-        while time.monotonic() < end:
-            now, number = self._life(handle)
-            if now == "DEAD":
-                return
-            if not no_restart and now == "ALIVE" and number > restarts:
-                break
-            time.sleep(0.005)
-        if not no_restart:  # Ray knows where it is now when the first call has come through
-            ready = handle.__ray_ready__.options(max_task_retries=-1).remote()
-            ray.wait([ready], timeout=_KILL_S)
-
-    def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
-        """See ``Backend.find_actor``."""
-        self._watch.check()
-        if not self._is_living(namespace, name):
-            return None
-        handle = ray.get_actor(name, namespace=namespace)
-        noted = internal_kv._internal_kv_get(_key(namespace, name), namespace=_KV)
-        if noted is None:
-            raise ValueError(
-                f"the actor {name!r} was not made by ray_jupyter, so its methods are not known "
-                "here: use ray.get_actor of Ray itself"
-            )
-        number, _, blueprint = noted.partition(b":")
-        return RayId(int(number), handle), blueprint
-
-    def _is_living(self, namespace: str, name: str) -> bool:
-        """Return whether a living actor has the name.
-
-        A dead one, which Ray lets keep it, is made to give it up.
-        """
-        try:
-            handle = ray.get_actor(name, namespace=namespace)
-        except ValueError:
-            return False
-        if self._life(handle)[0] != "DEAD":
-            return True
-        ray.kill(handle)
-        end = time.monotonic() + _KILL_S
-        while time.monotonic() < end:
-            try:
-                ray.get_actor(name, namespace=namespace)
-            except ValueError:
-                break
-            time.sleep(0.005)
-        return False
-
-    def named_actors(self) -> list[tuple[str, str]]:
-        """See ``Backend.named_actors``."""
-        self._watch.check()
-        found = ray.util.list_named_actors(all_namespaces=True)
-        return [(actor["namespace"], actor["name"]) for actor in found]
-
     def pending_calls(self, actor_id: int) -> int:
         """Return 0: Ray counts them, and refuses further calls itself."""
         return 0
@@ -318,104 +247,6 @@ class RayClusterBackend(Reports):
     def environment(self) -> str:
         """See ``Backend.environment``."""
         return str(ray.get_runtime_context().get_runtime_env_string())
-
-    # Objects
-
-    def put(self, value: object) -> int:
-        """See ``Backend.put``."""
-        self._watch.check()
-        try:
-            return self._ids.of_value(ray.put(value))
-        except ray.exceptions.RayError as error:
-            raise translated(error) from None
-        except RayError:
-            raise
-        except Exception as error:  # a user's __reduce__ may raise anything
-            serialize(value)  # says what cannot be pickled
-            raise error
-
-    def get(self, ids: Sequence[int], timeout_s: float | None) -> list[Any]:
-        """See ``Backend.get``."""
-        refs = [number.ref for number in ids]  # type: ignore[attr-defined]
-        try:
-            found: list[Any] = self._watch.get(refs, timeout_s)
-        except ray.exceptions.GetTimeoutError as error:
-            raise translated(error) from None
-        except ray.exceptions.RayError as error:
-            raise self._first_error(refs, error) from None
-        return found
-
-    def _first_error(self, refs: Sequence[Any], error: BaseException) -> BaseException:
-        """Return the first error in order: Ray raises the first that happens."""
-        for ref in refs[:-1]:
-            try:
-                self._watch.get(ref, None)
-            except ray.exceptions.RayError as earlier:
-                return translated(earlier)
-        return translated(error)
-
-    def wait(
-        self, ids: Sequence[int], num_returns: int, timeout_s: float | None
-    ) -> tuple[list[int], list[int]]:
-        """See ``Backend.wait``."""
-        if not ids:
-            threading.Event().wait(timeout_s)
-            return [], []
-        places: dict[Any, int] = {}
-        closed: list[int] = []
-        for number in ids:
-            ref = number.ref if isinstance(number, RayId) else self._streams.generator(-number // 2)
-            if ref is None:
-                closed.append(number)
-            else:
-                places[ref] = number
-        wanted = num_returns - len(closed)
-        ready = set(closed)
-        if places and wanted > 0:
-            found = self._watch.wait_in_order([*places], min(wanted, len(places)), timeout_s)
-            ready.update(places[ref] for ref in found)
-        first = [number for number in ids if number in ready][:num_returns]
-        taken = set(first)
-        return first, [number for number in ids if number not in taken]
-
-    def future(self, object_id: int) -> Future[Any]:
-        """See ``Backend.future``."""
-        if not isinstance(object_id, RayId):
-            return self._streams.future(-object_id // 2)
-        future: Future[Any] = Future()
-
-        def settle(done: Future[Any]) -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            error = done.exception()
-            if error is None:
-                future.set_result(done.result())
-            else:
-                future.set_exception(translated(error))
-
-        object_id.ref.future().add_done_callback(settle)
-        return future
-
-    def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
-        """See ``Backend.cancel``."""
-        self._watch.check()
-        if isinstance(object_id, RayId):
-            ref = object_id.ref
-        else:  # of a cell's task, to which no reference may be left
-            ref = self._ids.first_result(object_id)
-        if ref is None:
-            return
-        try:
-            ray.cancel(ref, force=force, recursive=recursive)
-        except ValueError as error:
-            if not force:
-                raise
-            raise ValueError(
-                "cancel(force=True) would end the actor with the call: cancel without force, or "
-                "end the actor with kill()"
-            ) from error
-        except (TypeError, ray.exceptions.RayError) as error:
-            raise translated(error) from None
 
     # The rest
 
@@ -459,10 +290,6 @@ def _session_id(job_id: str) -> str:
 def _whose() -> Whose | None:
     attempt = running()
     return None if attempt is None else Whose(attempt.root, attempt.task_id, attempt.template.name)
-
-
-def _key(namespace: str, name: str) -> bytes:
-    return f"{namespace}/{name}".encode()
 
 
 def _root() -> int:

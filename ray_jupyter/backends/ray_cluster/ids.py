@@ -137,10 +137,10 @@ class Ids:
     def first_result(self, task_id: int) -> Any:
         """Return Ray's reference to the first result of one of the driver's newest tasks."""
         with self._lock:
-            for name, number in reversed(self._known.items()):
-                if number == task_id:
-                    return ray.ObjectRef(name + _FIRST)
-        return None
+            known = list(self._known.items())
+        names = (name for name, number in reversed(known) if number == task_id)
+        name = next(names, None)
+        return None if name is None else ray.ObjectRef(name + _FIRST)
 
     def of_task(self, name: bytes) -> int:
         """Return the id for Ray's name of a task."""

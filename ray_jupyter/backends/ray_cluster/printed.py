@@ -65,13 +65,16 @@ class MarkedStream(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write text, with a mark before each line."""
         whose = self._whose()
+        begin = "" if whose is None else mark(whose)
         with self._lock:
-            for line in text.splitlines(keepends=True):
-                if self._begins and whose is not None and not line.startswith(_RAYS_OWN):
-                    self._stream.write(mark(whose))
-                self._stream.write(line)
-                self._begins = line.endswith("\n")
+            self._write_lines(text.splitlines(keepends=True), begin)
         return len(text)
+
+    def _write_lines(self, lines: list[str], begin: str) -> None:
+        for line in lines:
+            marked = self._begins and not line.startswith(_RAYS_OWN)
+            self._stream.write(begin + line if marked else line)
+            self._begins = line.endswith("\n")
 
     def flush(self) -> None:
         """Have what was written leave."""

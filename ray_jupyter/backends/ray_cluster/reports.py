@@ -267,10 +267,10 @@ def worker_number(name: str) -> int | None:
     return int(name[:8], 16) if name else None
 
 
-def _descriptor(row: Row) -> tuple[str, str, str]:
+def _descriptor(row: Row) -> tuple[str, str]:
     """Return what the exception of a failed task says, from what Ray keeps of it."""
     text = row["error_message"].removeprefix("User exception:\n").rpartition(_RAISED)[2]
-    return SYSTEM_ERROR, "RaySystemError", text
+    return SYSTEM_ERROR, text
 
 
 def _error_type(updates: Any) -> str | None:

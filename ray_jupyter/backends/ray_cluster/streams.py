@@ -15,6 +15,7 @@ from ray_jupyter.backends.ray_cluster.ids import Ids
 from ray_jupyter.backends.ray_cluster.watching import Watch
 
 T = TypeVar("T")
+_END_S = 5.0
 
 
 class _Stream:
@@ -109,6 +110,8 @@ class Streams:
                 return
             with contextlib.suppress(ray.exceptions.RayError, ValueError, TypeError):
                 ray.cancel(stream.generator)
+                # Until it has ended: a task whose stream is gone is no longer held back.
+                ray.wait([stream.generator.completed()], timeout=_END_S)
             del stream  # not kept while nothing else is closed
 
 
