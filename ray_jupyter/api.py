@@ -67,16 +67,14 @@ def init(
     """Start a session: workers, a scheduler, an object store. Again: return the running one.
 
     Args:
-        address: attach to what runs already instead: ``"auto"``, the id of a session of yours,
-            or its socket's path; of a Ray cluster, ``"host:port"`` of its head or
-            ``"ray://host:port"``. ``None`` is what the environment variable ``RAY_ADDRESS``
-            says, or else, as ``"local"``, starts a session.
+        address: attach to a session of yours instead: ``"auto"``, its id, or its socket's path;
+            or connect to a Ray cluster: ``"host:port"`` of its head, or ``"ray://host:port"``.
+            ``None`` is what ``RAY_ADDRESS`` says, or else, as ``"local"``, starts a session.
         num_cpus: workers; default: the CPUs this process may use.
         num_gpus: GPUs that tasks may ask for; default: the NVIDIA ones this process may use.
         resources: custom resources by name.
         object_store_memory: bytes, or text such as ``"2GB"``; default: 30 % of the memory.
-        runtime_env: ``env_vars``, ``working_dir`` and ``py_modules`` of all tasks and actors; on
-            a Ray cluster, whatever Ray takes.
+        runtime_env: of all tasks and actors; here ``env_vars``, ``working_dir``, ``py_modules``.
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
@@ -90,9 +88,8 @@ def init(
         RuntimeError: a session with other arguments is running, or one with another Python.
         ConnectionError, PermissionError: no session is at ``address``, or not one of yours.
         ImportError: a Ray cluster is at ``address``, and Ray is not installed here.
-        ValueError: an argument is not usable; several sessions are running.
-        TypeError: an unknown keyword.
-        NotImplementedError: a keyword or address of Ray that is not supported.
+        ValueError, TypeError: an argument is not usable, or unknown; several sessions are running.
+        NotImplementedError: a keyword of Ray that is not supported.
     """
     others = _check_others(others)
     if others.pop("local_mode", False):
@@ -103,13 +100,9 @@ def init(
         address = default_address(others)
     address = settle_address(address, others.pop("scheduler_address", None), others)
     arguments = settle(driver_mode, {
-        "num_cpus": workers if num_cpus is None else num_cpus,
-        "num_gpus": num_gpus,
-        "resources": resources,
-        "object_store_memory_bytes": object_store_memory,
-        "runtime_env": runtime_env,
-        "log_to_driver": log_to_driver,
-        "mode": mode,
+        "num_cpus": workers if num_cpus is None else num_cpus, "num_gpus": num_gpus,
+        "resources": resources, "object_store_memory_bytes": object_store_memory,
+        "runtime_env": runtime_env, "log_to_driver": log_to_driver, "mode": mode,
         "namespace": namespace,
     }) | others  # fmt: skip
     if address is None:

@@ -43,6 +43,7 @@ class Capability(Enum):
     ARGUMENTS = "which objects a task takes is not told"
     UNSEEN_ERRORS = "an error that nobody asks for is printed by Ray, or not at all"
     QUEUED_CANCEL = "a call that waits inside an actor may be cancelled only when its turn comes"
+    DROPPED_STREAMS = "a paused task whose stream nobody reads goes on, instead of being cancelled"
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
     ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
 

@@ -32,7 +32,7 @@ from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
 from ray_jupyter.errors import PendingCallsLimitExceeded, RayError
 from ray_jupyter.runtime.client.printing import Listener
-from ray_jupyter.runtime.protocol.messages import AFTER, STREAMING
+from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import (
     RESOURCE_UNITS,
@@ -56,6 +56,7 @@ class RayClusterBackend(Names):
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
         Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
         Capability.ARGUMENTS, Capability.UNSEEN_ERRORS, Capability.QUEUED_CANCEL,
+        Capability.DROPPED_STREAMS,
     })  # fmt: skip
 
     def __init__(self, watch: Watch, *, is_driver: bool) -> None:
@@ -199,7 +200,7 @@ class RayClusterBackend(Names):
         """Return the id of what a call gave."""
         if template.num_returns == STREAMS:
             first = self._ids.named(task_id, made.completed())
-            self._streams.add(first, made, template.extras[STREAMING])
+            self._streams.add(first, made)
             return first
         if made is None:
             return task_id

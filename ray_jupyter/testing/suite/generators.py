@@ -212,6 +212,7 @@ class GeneratorTests(BackendSuite):
         assert ray.get(kept) == 0
 
     def test_dropping_ends_a_pause(self, tmp_path: Path) -> None:
+        self.needs(Capability.DROPPED_STREAMS)
         path = tmp_path / "yielded"
         generator = count_into.options(**{BACKPRESSURE: 2}).remote(path, 100)
         done = generator.completed()
