@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.metrics import METRICS
 from benchmarks.results import Results
-from benchmarks.systems import OURS, PEERS
+from benchmarks.systems import OURS, OURS_ON_RAY, PEERS
 
 Reference = Callable[[Results], "float | None"]
 
@@ -139,6 +139,20 @@ TARGETS = (
     Target("short_efficiency", "90 % of the ideal", figure(0.9)),
     Target("idle_pss_mb", "at most 1/4 of Ray's", of("ray", "idle_pss_mb"), 1 / 4),
     Target("left_behind", "none", figure(0)),
+    Target(
+        "sync_p50_s",
+        "on Ray: at most 10 % more than Ray's own API",
+        of("ray", "sync_p50_s"),
+        1.1,
+        system=OURS_ON_RAY,
+    ),
+    Target(
+        "burst_per_s",
+        "on Ray: at most 10 % more than Ray's own API",
+        of("ray", "burst_per_s"),
+        1 / 1.1,
+        system=OURS_ON_RAY,
+    ),
     Target("core_lives_per_s", "100,000 and more", figure(100_000), system="core"),
     Target("core_cost_growth", "constant: within 1.5 times", figure(1.5), system="core"),
 )

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+from ray_jupyter import session
+
+_OF_CLUSTERS = ("runtime_env", "log_to_driver")
+"""What a driver may settle for itself where it connects to a Ray cluster."""
+
+
+def default_address(others: dict[str, Any]) -> str | None:
+    """Return the address that the environment names, where nothing asks for a session here.
+
+    Args:
+        others: further keywords of ``init``.
+    """
+    if session.current is not None or others.get("scheduler_address"):
+        return None
+    if others.get("start_ray_local"):
+        return None
+    return os.environ.get(session.ADDRESS_VARIABLE) or None
 
 
 def settle_address(
@@ -16,7 +35,7 @@ def settle_address(
         others: further keywords of ``init``; what is used here is taken out.
 
     Raises:
-        ValueError, TypeError, NotImplementedError: they contradict, or name what cannot be had.
+        ValueError, TypeError: they contradict, or are no address.
     """
     starts = others.pop("start_ray_local", None)
     if scheduler_address is not None:
@@ -31,12 +50,13 @@ def settle_address(
         raise TypeError(f"init(): address must be a string such as 'auto', got {address!r}")
     if starts:
         raise ValueError(f"init(): start_ray_local starts a session, address={address!r} does not")
-    if "://" in address or (":" in address and "/" not in address):
-        raise NotImplementedError(
-            f"address={address!r}: attaching to a Ray cluster or to another machine is not "
-            "supported; 'auto' attaches to your session on this machine"
-        )
     return address
+
+
+def settings_for_cluster(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take out of ``arguments`` what a Ray cluster, and no session of ours, lets a driver say."""
+    taken = {name: arguments.pop(name, None) for name in _OF_CLUSTERS}
+    return {name: value for name, value in taken.items() if value is not None}
 
 
 def check_no_settings(address: str, arguments: dict[str, Any]) -> None:

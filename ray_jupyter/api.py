@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
-from ray_jupyter.addresses import check_no_settings, settle_address
+from ray_jupyter.addresses import (
+    check_no_settings,
+    default_address,
+    settings_for_cluster,
+    settle_address,
+)
 from ray_jupyter.generators import ObjectRefGenerator
 from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
@@ -63,12 +68,13 @@ def init(
 
     Args:
         address: attach to a session of yours instead: ``"auto"``, its id, or its socket's path;
-            ``None`` or ``"local"`` starts one.
+            or connect to a Ray cluster: ``"host:port"`` of its head, or ``"ray://host:port"``.
+            ``None`` is what ``RAY_ADDRESS`` says, or else, as ``"local"``, starts a session.
         num_cpus: workers; default: the CPUs this process may use.
         num_gpus: GPUs that tasks may ask for; default: the NVIDIA ones this process may use.
         resources: custom resources by name.
         object_store_memory: bytes, or text such as ``"2GB"``; default: 30 % of the memory.
-        runtime_env: ``env_vars``, ``working_dir`` and ``py_modules`` of all tasks and actors.
+        runtime_env: of all tasks and actors; here ``env_vars``, ``working_dir``, ``py_modules``.
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
@@ -81,30 +87,29 @@ def init(
     Raises:
         RuntimeError: a session with other arguments is running, or one with another Python.
         ConnectionError, PermissionError: no session is at ``address``, or not one of yours.
-        ValueError: an argument is not usable; several sessions are running.
-        TypeError: an unknown keyword.
-        NotImplementedError: a keyword or address of Ray that is not supported.
+        ImportError: a Ray cluster is at ``address``, and Ray is not installed here.
+        ValueError, TypeError: an argument is not usable, or unknown; several sessions are running.
+        NotImplementedError: a keyword of Ray that is not supported.
     """
     others = _check_others(others)
     if others.pop("local_mode", False):
         mode = "inline"
     workers = others.pop("num_workers", None)
     driver_mode = others.pop("driver_mode", None)
+    if address is None and mode is None and driver_mode is None:
+        address = default_address(others)
     address = settle_address(address, others.pop("scheduler_address", None), others)
     arguments = settle(driver_mode, {
-        "num_cpus": workers if num_cpus is None else num_cpus,
-        "num_gpus": num_gpus,
-        "resources": resources,
-        "object_store_memory_bytes": object_store_memory,
-        "runtime_env": runtime_env,
-        "log_to_driver": log_to_driver,
-        "mode": mode,
+        "num_cpus": workers if num_cpus is None else num_cpus, "num_gpus": num_gpus,
+        "resources": resources, "object_store_memory_bytes": object_store_memory,
+        "runtime_env": runtime_env, "log_to_driver": log_to_driver, "mode": mode,
         "namespace": namespace,
     }) | others  # fmt: skip
     if address is None:
         return session.start(arguments, ignore_reinit_error=ignore_reinit_error)
+    options = settings_for_cluster(arguments)
     check_no_settings(address, arguments)
-    return session.join(address, arguments["namespace"])
+    return session.join(address, arguments["namespace"], options)
 
 
 def _check_others(others: dict[str, Any]) -> dict[str, Any]:

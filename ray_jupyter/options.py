@@ -18,8 +18,19 @@ from ray_jupyter.runtime.protocol.messages import (
     STREAMING,
     TASK_EVENTS,
 )
-from ray_jupyter.runtime.protocol.specs import NODE_ID, RESOURCE_UNITS, STREAMS, TaskTemplate
-from ray_jupyter.scheduling_strategies import check_label_selector, check_strategy
+from ray_jupyter.runtime.protocol.specs import (
+    NODE_ID,
+    RESOURCE_UNITS,
+    SPREAD,
+    STRATEGY,
+    STREAMS,
+    TaskTemplate,
+)
+from ray_jupyter.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    check_label_selector,
+    check_strategy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -141,8 +152,10 @@ def _extras(options: Mapping[str, Any], *, actor: bool) -> dict[str, Any]:
     if options.get("runtime_env"):
         extras[RUNTIME_ENV] = options["runtime_env"]
     strategy = options.get("scheduling_strategy")
-    if strategy is not None and not isinstance(strategy, str) and not strategy.soft:
-        extras[NODE_ID] = strategy.node_id
+    if isinstance(strategy, NodeAffinitySchedulingStrategy):
+        extras[STRATEGY if strategy.soft else NODE_ID] = strategy.node_id
+    elif strategy == SPREAD:
+        extras[STRATEGY] = SPREAD
     return extras
 
 

@@ -103,7 +103,7 @@ def new_refs(backend: Backend, task_id: int, num_returns: int) -> Any:
     if num_returns == 0:
         return None
     refs: list[ObjectRef[Any]] = []
-    for object_id in range(task_id, task_id + num_returns):
+    for object_id in backend.result_ids(task_id, num_returns):
         ref: ObjectRef[Any] = ObjectRef(object_id, backend.session_id, backend.drop)
         ref._task_id = task_id
         refs.append(ref)

@@ -32,7 +32,7 @@ class RuntimeContext:
 
     def get_node_id(self) -> str:
         """Return the id of this machine, as in ``nodes()``."""
-        return session.require().session_id
+        return session.require().node_id
 
     def get_session_name(self) -> str:
         """Return the name of the session."""

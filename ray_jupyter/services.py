@@ -22,7 +22,7 @@ def start_ray_local(num_workers: int | None = None, driver_mode: str | None = No
         RuntimeError: a session with another number of workers is running.
         ValueError: not a number of workers, not a driver mode.
     """
-    return api.init(num_cpus=num_workers, driver_mode=driver_mode)
+    return api.init("local", num_cpus=num_workers, driver_mode=driver_mode)
 
 
 def kill_workers() -> bool:

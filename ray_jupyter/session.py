@@ -22,7 +22,7 @@ from ray_jupyter.errors import NotInitializedError, StaleRefError
 from ray_jupyter.runtime.client.printing import LinePrinter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ray_jupyter.backends.base import Backend
     from ray_jupyter.config import Config
@@ -34,6 +34,9 @@ current: Backend | None = None
 generation = 0
 """Grows when what a remote function was registered with may be out of date: a new session,
 a new notebook cell. Templates are then registered again at their next call."""
+
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+"""Names, in the environment, the session to attach to where nothing else is said."""
 
 on_attach: list[Callable[[Backend], object]] = []
 """Called with each backend that becomes the current one."""
@@ -49,9 +52,12 @@ class Session:
     """What ``init`` returns: describes the session, and ends it when used in ``with``."""
 
     def __init__(
-        self, backend: Backend, config: Config, started_at: float, *, is_attached: bool = False
-    ) -> None:
+        self, backend: Backend, config: Config, started_at: float, *, is_attached: bool = False,
+        address: str = "",
+    ) -> None:  # fmt: skip
         self.backend = backend
+        self.address = address
+        """What ``init`` was given to attach to; empty if the session was started here."""
         self.config = config
         self.started_at = started_at
         self.is_attached = is_attached
@@ -81,9 +87,13 @@ class Session:
         return [
             ("workers", f"{workers} worker{'s' if workers != 1 else ''}"),
             ("store", f"store {format_size(self.config.object_store_memory_bytes)}"),
-            ("mode", self.config.mode + self._condition()),
+            ("mode", self._mode() + self._condition()),
             ("started", started),
         ]
+
+    def _mode(self) -> str:
+        is_cluster = self.config.mode == "ray_cluster"
+        return f"Ray cluster at {self.address}" if is_cluster else self.config.mode
 
     def _condition(self) -> str:
         if current is not self.backend:
@@ -144,12 +154,15 @@ def _check_agrees(running: Config, asked: Config, names: Iterable[str]) -> None:
             )
 
 
-def join(address: str, namespace: str | None = None) -> Session:
+def join(
+    address: str, namespace: str | None = None, options: Mapping[str, Any] | None = None
+) -> Session:
     """Attach this process to a running session, or return the current one if it is that.
 
     Args:
-        address: see ``backends.attaching.resolve``.
+        address: see ``backends.attaching``.
         namespace: where names of actors are looked up; ``None`` is the session's own.
+        options: further keywords of ``init``, for a Ray cluster.
 
     Raises:
         RuntimeError: another session is current, or the found one has another Python.
@@ -169,7 +182,7 @@ def join(address: str, namespace: str | None = None) -> Session:
                 "already; call it in the driver only"
             )
         if _info is not None:
-            if address == "auto" or attaching.names(address, _info.session_id):
+            if address in ("auto", _info.address) or attaching.names(address, _info.session_id):
                 if namespace is not None:
                     asked = replace(_info.config, namespace=namespace)
                     _check_agrees(_info.config, asked, ["namespace"])
@@ -178,8 +191,8 @@ def join(address: str, namespace: str | None = None) -> Session:
                 f"a session is running here, and init() asks for the one at {address!r}; "
                 "call shutdown() first"
             )
-        backend, config, started_at = attaching.attach(address, namespace)
-        _info = Session(backend, config, started_at, is_attached=True)
+        backend, config, started_at = attaching.attach(address, namespace, options)
+        _info = Session(backend, config, started_at, is_attached=True, address=address)
         backend.show = _show
         attach(backend)
         return _info
@@ -229,7 +242,8 @@ def require() -> Backend:
             "this process was forked from one with a ray_jupyter session, which stays the "
             "parent's; call init() here to start another"
         )
-    return start({}).backend
+    address = os.environ.get(ADDRESS_VARIABLE, "local")
+    return (start({}) if address in ("", "local") else join(address)).backend
 
 
 def connected() -> Backend:

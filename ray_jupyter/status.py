@@ -18,6 +18,11 @@ def description(config: Config) -> str:
     """Return ``local runtime · 4 workers · 7.8 GB store``, also while workers are starting."""
     if config.mode == "inline":
         return "inline runtime · tasks run in this process, one at a time"
+    if config.mode == "ray_cluster":
+        return (
+            f"Ray cluster · {counted(config.num_cpus, 'CPU')} · "
+            f"{format_size(config.object_store_memory_bytes)} store"
+        )
     return (
         f"{config.mode} runtime · {counted(config.num_cpus, 'worker')} · "
         f"{format_size(config.object_store_memory_bytes)} store"

@@ -12,12 +12,15 @@ from contextlib import AbstractContextManager
 from benchmarks.systems.base import System
 
 OURS = "ray_jupyter"
+OURS_ON_RAY = "ray_jupyter_on_ray"
+"""Our API with a Ray cluster below it."""
 PEERS = ("ray", "dask", "ipyparallel", "loky", "joblib", "futures", "mpire")
 GROUND = ("machine", "core")
 """Not task systems: the machine's own limits, and our scheduler core without processes."""
 
 ADAPTERS = {
     OURS: "ray_api:RayJupyter",
+    OURS_ON_RAY: "ray_api:RayJupyterOnRay",
     "ray": "ray_api:Ray",
     "dask": "dask_distributed:Dask",
     "ipyparallel": "ipython_parallel:IPythonParallel",

@@ -88,3 +88,25 @@ class Ray(RayApi):
         "logging_level": logging.ERROR,
         "_node_ip_address": "127.0.0.1",
     }
+
+
+class RayJupyterOnRay(RayJupyter):
+    """Our API, with a head node of Ray below it: what the API costs there."""
+
+    name = "ray_jupyter_on_ray"
+    offers = frozenset({Feature.TASKS, Feature.ACTORS})
+
+    def start(self, workers: int) -> None:
+        from ray.cluster_utils import Cluster
+
+        options = {"num_cpus": workers, "include_dashboard": False}
+        self._cluster = Cluster(initialize_head=True, head_node_args=options)
+        self.library.init(self._cluster.address)
+
+    def stop(self) -> None:
+        super().stop()
+        self._cluster.shutdown()
+
+    @classmethod
+    def installed(cls) -> bool:
+        return super().installed() and Ray.installed()

@@ -1,20 +1,24 @@
-"""Finding the running sessions of this user, and attaching to one of them.
+"""Finding the running sessions of this user, and attaching to one of them, or to a Ray cluster.
 
-An address is ``"auto"`` (the only session there is), a session's id or how it begins, or the
-path of its door. Network addresses are Ray's; there is nothing here that listens on one.
+An address is ``"auto"`` (the only session there is, else the Ray cluster of this machine), a
+session's id or how it begins, or the path of its door. Network addresses are Ray's:
+``host:port`` of a cluster's head, or ``ray://host:port`` of its client server; there is nothing
+here that listens on one.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.config import Config, make_config
 
 if TYPE_CHECKING:
-    from ray_jupyter.backends.local import LocalBackend
+    from ray_jupyter.backends.base import Backend
     from ray_jupyter.runtime.client.visit import Visit
 
 _START = "start one with init() (%ray_start in a notebook)"
@@ -119,18 +123,42 @@ def _id_of(visit: Visit) -> str:
     return str(visit.facts["session_id"])
 
 
-def attach(address: str, namespace: str | None = None) -> tuple[LocalBackend, Config, float]:
+def is_cluster(address: str) -> bool:
+    """Return whether an address is that of a Ray cluster."""
+    return "://" in address or (":" in address and os.sep not in address)
+
+
+def attach(
+    address: str, namespace: str | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Backend, Config, float]:
     """Attach to a session; return its backend, what it was started with, and when.
+
+    Args:
+        address: see the module docstring.
+        namespace: where names of actors are looked up; ``None`` is the session's own.
+        options: further keywords of ``init`` that a Ray cluster takes.
 
     Raises:
         RuntimeError: it has another Python or another version of this package.
         TypeError: ``namespace`` is no text.
+        ImportError: a Ray cluster is asked for, and Ray is not installed here.
         ConnectionError, ValueError, PermissionError: see ``resolve``.
     """
-    from ray_jupyter.backends.local import LocalBackend
-
     if namespace is not None:
         make_config(namespace=namespace)
+    if is_cluster(address) or (address == "auto" and _is_alone()):
+        return _connect(address, namespace, options or {})
+    if options:
+        raise ValueError(
+            f"init(address={address!r}) attaches to a session that is running already, with its "
+            f"own settings; leave out {', '.join(options)}"
+        )
+    return _attach(address, namespace)
+
+
+def _attach(address: str, namespace: str | None) -> tuple[Backend, Config, float]:
+    from ray_jupyter.backends.local import LocalBackend
+
     with resolve(address) as visit:
         try:
             backend = LocalBackend.attached(visit, namespace)
@@ -141,3 +169,26 @@ def attach(address: str, namespace: str | None = None) -> tuple[LocalBackend, Co
             ) from None
         config = Config(**visit.facts["config"] | {"namespace": backend.namespace})
         return backend, config, visit.facts["started_s"]
+
+
+def _is_alone() -> bool:
+    """Return whether no session of this user runs here, so that a cluster of Ray is meant."""
+    found, problems = sessions()
+    for visit in found:
+        visit.close()
+    return not found and not problems and importlib.util.find_spec("ray") is not None
+
+
+def _connect(
+    address: str, namespace: str | None, options: Mapping[str, Any]
+) -> tuple[Backend, Config, float]:
+    try:
+        from ray_jupyter.backends.ray_cluster.connecting import connect
+    except ImportError as error:
+        if error.name != "ray":
+            raise
+        raise ImportError(
+            f"address={address!r} is a Ray cluster, and Ray is not installed here: "
+            "pip install 'ray_jupyter[cluster]'"
+        ) from error
+    return connect(address, namespace, options)

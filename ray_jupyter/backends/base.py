@@ -17,12 +17,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from enum import Enum
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
 T = TypeVar("T")
+
+
+class Capability(Enum):
+    """What not every backend has; the value says it to people. See ``Backend.lacks``."""
+
+    WORKER_RENEWAL = "worker processes are not ours to replace"
+    REFERENCE_COUNTS = "how often an object is referred to is not told"
+    OBJECT_TABLE = "which objects there are is not told"
+    FRESH_STATE = "what it tells of tasks and resources lags by up to a second"
+    HOLDING_BY_NAME = "a handle that was found by name does not keep its actor alive"
+    DEATH_WORDS = "why an actor left is told in the words of Ray"
+    ORDERED_EXIT = "an actor that runs several calls at once may leave before earlier calls"
+    RESULT_AFTER_CANCEL = "a cancelled call has no result, even if it goes on and returns one"
+    COMPLETION_ERROR = "the completion of a stream does not tell the error of its task"
+    STREAMS = "tasks and methods that yield do not work through Ray's client (ray://)"
+    FEASIBILITY = "what asks for more than there is waits for further nodes"
+    ARGUMENTS = "which objects a task takes is not told"
+    UNSEEN_ERRORS = "an error that nobody asks for is printed by Ray, or not at all"
+    QUEUED_CANCEL = "a call that waits inside an actor may be cancelled only when its turn comes"
+    DROPPED_STREAMS = "a paused task whose stream nobody reads goes on, instead of being cancelled"
+    CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
+    ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
+
+    def refuse(self, backend: str) -> NoReturn:
+        """Say that ``backend`` lacks this.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"not with the backend {backend}: {self.value} ({self.name})")
 
 
 class Backend(Protocol):
@@ -34,12 +65,18 @@ class Backend(Protocol):
     """Random hex; a reference of another session is refused with ``StaleRefError``."""
     namespace: str
     """Where names of actors are looked up by default."""
+    lacks: frozenset[Capability]
+    """What it cannot do; where that is asked for it refuses (``Capability.refuse``)."""
     drop: Callable[[int], object]
     """Tells that one ``ObjectRef`` of this id died. Called from ``__del__``: in any thread,
     at any moment, perhaps while a lock is held; so it only appends to a deque."""
 
     show: Callable[[list[Output]], object]
     """What is done with what tasks print in other processes; called in any thread."""
+
+    @property
+    def node_id(self) -> str:
+        """The machine of this process, as ``nodes`` calls it."""
 
     def begin_cell(self) -> int:
         """Have what this process submits from now on counted as one cell; return the cell's id.
@@ -53,6 +90,9 @@ class Backend(Protocol):
         Raises:
             SerializationError: an argument or the function cannot be pickled.
         """
+
+    def result_ids(self, task_id: int, num_returns: int) -> Sequence[int]:
+        """Return the ids of all results of a call just made; asked once, for more than one."""
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]

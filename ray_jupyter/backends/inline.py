@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.inline_actors import InlineActor, Running
 from ray_jupyter.backends.inline_runner import InlineRunner
 from ray_jupyter.backends.inline_store import Value
@@ -38,6 +39,7 @@ class InlineBackend(InlineRunner):
     """The ``Backend`` without processes."""
 
     name = "inline"
+    lacks: frozenset[Capability] = frozenset()
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -70,6 +72,15 @@ class InlineBackend(InlineRunner):
         finally:
             if template.num_returns != STREAMS:  # a stream ends later, and releases it then
                 self._places.release(place)
+
+    @property
+    def node_id(self) -> str:
+        """See ``Backend``."""
+        return self.session_id
+
+    def result_ids(self, task_id: int, num_returns: int) -> range:
+        """See ``Backend.result_ids``."""
+        return range(task_id, task_id + num_returns)
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ray_jupyter.backends.base import Capability
 from ray_jupyter.errors import RaySystemError
 from ray_jupyter.runtime.client.client import Client
 from ray_jupyter.runtime.processes import node
@@ -44,6 +45,7 @@ class LocalBackend:
     """See ``Backend``. Most methods are those of the client, bound without a detour."""
 
     name = "local"
+    lacks: frozenset[Capability] = frozenset()
 
     submit: Callable[[TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
     create_actor: Callable[[TaskTemplate, tuple[Any, ...], dict[str, Any]], int]
@@ -149,6 +151,15 @@ class LocalBackend:
                 f"the runtime's first process ended at once (exit code {code}); what it printed "
                 "stands above (in a notebook: in the server's terminal)"
             ) from error
+
+    @property
+    def node_id(self) -> str:
+        """See ``Backend``."""
+        return self.session_id
+
+    def result_ids(self, task_id: int, num_returns: int) -> range:
+        """See ``Backend.result_ids``."""
+        return range(task_id, task_id + num_returns)
 
     @property
     def show(self) -> Callable[[list[Output]], object]:

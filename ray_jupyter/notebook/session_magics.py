@@ -21,7 +21,11 @@ def _start_parser() -> MagicParser:
     add("-n", "--num-cpus", metavar="N", help="how many workers (default: one per CPU)")
     add("--memory", metavar="SIZE", help="limit of the object store, such as 2GB")
     add("--inline", action="store_true", help="no workers: run tasks here, serially, to debug")
-    add("--address", metavar="ID", help="attach to a session of yours: its id, or auto")
+    add(
+        "--address",
+        metavar="ID",
+        help="attach to a session of yours (its id, or auto), or to a Ray cluster (host:port)",
+    )
     add("--restart", action="store_true", help="end the running session first; its refs die")
     add("--quiet", action="store_true", help="print nothing")
     return parser
@@ -130,6 +134,6 @@ def _attach(options: argparse.Namespace, wanted: dict[str, Any]) -> str:
         raise UsageError("%ray_start: --restart starts a session here; %ray_stop, then attach")
     try:
         found = api.init(address=options.address)
-    except (OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (ImportError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"%ray_start: {error}") from None
     return f"{description()} · session {found.session_id[:8]}"

@@ -15,6 +15,9 @@ RESOURCE_UNITS = 10_000
 
 NODE_ID = "node_id"
 """The extra that names the only node where a call may run; checked at the call."""
+STRATEGY, SPREAD = "scheduling_strategy", "SPREAD"
+"""The extra that says where a call should rather run: ``SPREAD`` over all nodes, or on the node of
+this id; means something where there are several."""
 
 
 STREAMS = -1

@@ -12,6 +12,7 @@ import pytest
 
 import ray_jupyter as ray
 from ray_jupyter import session
+from ray_jupyter.backends.base import Capability
 
 
 class BackendSuite:
@@ -38,6 +39,12 @@ class BackendSuite:
     def teardown_class(cls) -> None:
         """End the session."""
         ray.shutdown()
+
+    def needs(self, capability: Capability) -> None:
+        """Skip the test where the backend says that it lacks this."""
+        backend = session.connected()
+        if capability in backend.lacks:
+            pytest.skip(f"{backend.name} lacks {capability.name}: {capability.value}")
 
     def needs_background(self) -> None:
         """Skip the test where tasks have run when ``submit`` returns."""

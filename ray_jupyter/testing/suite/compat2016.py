@@ -13,6 +13,7 @@ import pytest
 
 import ray_jupyter as ray
 from ray_jupyter import session
+from ray_jupyter.backends.base import Capability
 from ray_jupyter.testing.suite.base import (
     BackendSuite,
     add,
@@ -138,10 +139,16 @@ class ReusableTests(BackendSuite):
         assert ray.get(_use.remote())["uses"] == 1
 
 
+def _last_failure() -> str:
+    failed = ray.task_info()["failed_tasks"]
+    return str(failed[-1]["error_message"]) if failed else ""
+
+
 class Info2016Tests(BackendSuite):
     """Infos, the computation graph, and the other calls of 2016."""
 
     def test_task_info(self) -> None:
+        self.needs(Capability.FRESH_STATE)
         before = ray.task_info()
         refs = [fail.remote("first"), fail.options(name="second").remote("<b>")]
         refs.append(echo.remote(refs[1]))  # fails with what it takes
@@ -172,6 +179,8 @@ class Info2016Tests(BackendSuite):
         assert ray.get(waiting) == 2
 
     def test_a_task_sees_itself_run(self) -> None:
+        self.needs(Capability.FRESH_STATE)
+
         @ray.remote
         def look() -> Any:
             return ray.task_info()["running_tasks"]
@@ -181,11 +190,13 @@ class Info2016Tests(BackendSuite):
 
     def test_an_error_that_is_large_is_cut_in_the_info(self) -> None:
         ray.wait([fail.remote("x" * 100_000)])
-        message = ray.task_info()["failed_tasks"][-1]["error_message"]
+        eventually(lambda: "ValueError: xxx" in _last_failure())
+        message = _last_failure()
         assert message.startswith("ValueError: xxx")
         assert len(message) <= 2_000 if self.runs_in_processes else len(message) > 2_000
 
     def test_reference_counts(self) -> None:
+        self.needs(Capability.REFERENCE_COUNTS)
         ref = ray.put([1])
         outer = ray.put([ref, ref])
         counts = ray.scheduler_info()["reference_counts"]
@@ -198,6 +209,8 @@ class Info2016Tests(BackendSuite):
         assert {"target_objectids", "workers", "available_resources"} <= ray.scheduler_info().keys()
 
     def test_the_graph_has_tasks_objects_and_both_kinds_of_edges(self, tmp_path: Path) -> None:
+        self.needs(Capability.ARGUMENTS)
+
         @ray.remote
         def parent(inside: Any) -> Any:
             return ray.get(echo.options(name="child").remote(inside[0]))
@@ -240,6 +253,8 @@ class Info2016Tests(BackendSuite):
             ray.register_class(5)  # type: ignore[arg-type]
 
     def test_workers_are_replaced(self) -> None:
+        self.needs(Capability.WORKER_RENEWAL)
+
         @ray.remote
         def pid() -> int:
             return os.getpid()
@@ -263,6 +278,7 @@ class Info2016Tests(BackendSuite):
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         self.needs_background()
+        self.needs(Capability.FRESH_STATE)
         ref = wait_for_file.remote(tmp_path / "go", "done")
         assert ray.kill_workers() is False
         assert "wait_for_file()" in capsys.readouterr().err

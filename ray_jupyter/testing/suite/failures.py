@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter.backends.base import Capability
 from ray_jupyter.testing.suite.base import (
     BackendSuite,
     add,
@@ -264,6 +265,7 @@ class UnseenErrorTests(BackendSuite):
     def test_an_error_that_nobody_can_ask_for_is_printed(
         self, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        self.needs(Capability.UNSEEN_ERRORS)
         printed: list[str] = []
 
         def said() -> str:

@@ -1,0 +1,83 @@
+"""Ray's errors as ours: the user's own exception whole, everything else by its kind."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ray import exceptions as ray_errors
+
+from ray_jupyter import errors
+from ray_jupyter.backends.ray_cluster.shell import TaskFailure
+from ray_jupyter.runtime.client.task_errors import load_task_error
+
+_KINDS: list[tuple[type[BaseException], type[errors.RayError]]] = [
+    (ray_errors.GetTimeoutError, errors.GetTimeoutError),
+    (ray_errors.TaskCancelledError, errors.TaskCancelledError),
+    (ray_errors.ActorUnavailableError, errors.ActorUnavailableError),
+    (ray_errors.RayActorError, errors.ActorDiedError),
+    (ray_errors.WorkerCrashedError, errors.WorkerCrashedError),
+    (ray_errors.NodeDiedError, errors.WorkerCrashedError),
+    (ray_errors.OutOfMemoryError, errors.WorkerCrashedError),
+    (ray_errors.LocalRayletDiedError, errors.WorkerCrashedError),
+    (ray_errors.ObjectStoreFullError, errors.ObjectStoreFullError),
+    (ray_errors.OutOfDiskError, errors.ObjectStoreFullError),
+    (ray_errors.ObjectReconstructionFailedError, errors.ObjectReconstructionFailedError),
+    (ray_errors.ObjectLostError, errors.ObjectLostError),
+    (ray_errors.RuntimeEnvSetupError, errors.RuntimeEnvSetupError),
+    (ray_errors.PendingCallsLimitExceeded, errors.PendingCallsLimitExceeded),
+]
+
+
+_NAME = re.compile(r"ray::(.*?)\(\)")
+"""How Ray names a task in what it says of its failure."""
+
+
+def translated(error: BaseException) -> BaseException:
+    """Return our error for one of Ray's; another one as it is."""
+    if isinstance(error, ray_errors.RayTaskError):
+        return _of_task(error)
+    if isinstance(error, ray_errors.RayActorError):
+        return _of_actor(error)
+    for kind, ours in _KINDS:
+        if isinstance(error, kind):
+            return ours(_text(error))
+    if isinstance(error, ray_errors.RayError):
+        return errors.RaySystemError(f"{type(error).__name__}: {_text(error)}")
+    return error
+
+
+def _of_task(error: Any) -> BaseException:
+    cause: Any = error
+    while isinstance(cause, ray_errors.RayTaskError):
+        error, cause = cause, cause.cause
+    if isinstance(cause, TaskFailure):
+        return load_task_error(cause.data)
+    if isinstance(cause, ray_errors.RayError):
+        return translated(cause)
+    named = _NAME.search(str(error))
+    name = named[1] if named else "the task"
+    if "failed to import" in str(cause):
+        return errors.RaySystemError(f"{name}: {cause}")
+    # Nothing else leaves our shell: Ray could not store what the function returned.
+    told = errors.SerializationError(f"the result of {name}() cannot be pickled: {cause}")
+    return errors.RayTaskError(name, f"{type(told).__name__}: {told}", told).as_instanceof_cause()
+
+
+def _of_actor(error: Any) -> BaseException:
+    kind = (
+        errors.ActorUnavailableError
+        if isinstance(error, ray_errors.ActorUnavailableError)
+        else errors.ActorDiedError
+    )
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, ray_errors.RayTaskError):  # its constructor failed
+        first = _of_task(cause)
+        made = kind(f"its constructor failed\n{first}")
+        made.__cause__ = first
+        return made
+    return kind(_text(error))
+
+
+def _text(error: BaseException) -> str:
+    return str(error).strip() or type(error).__name__

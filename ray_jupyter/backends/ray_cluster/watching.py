@@ -1,0 +1,126 @@
+"""Whether the cluster is still there: Ray itself waits for it for a minute or for ever.
+
+Lives here: a thread that knocks at the head's port, and waiting that ends when nobody answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import ray
+
+from ray_jupyter.errors import RaySystemError
+
+T = TypeVar("T")
+_EVERY_S = 1.0
+_KNOCKS = 3
+"""So many knocks in a row without an answer, and the cluster counts as lost."""
+_SLICE_S = 1.0
+
+
+class Watch:
+    """Knows whether the cluster answers, and waits only as long as it does.
+
+    Args:
+        address: ``host:port`` of the head; ``None`` where nobody has to watch: in a worker,
+            which ends with its node, and behind Ray's client, which watches itself.
+        name: of the cluster, in messages.
+    """
+
+    def __init__(self, address: str | None, name: str = "") -> None:
+        self._address = address
+        self._name = name
+        self.lost = ""
+        """Why the cluster counts as lost; empty while it does not."""
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        if address is not None:
+            self._thread = threading.Thread(target=self._run, name="ray_jupyter-watch", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Watch no longer."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def check(self) -> None:
+        """Return if the cluster is there.
+
+        Raises:
+            RaySystemError: it is not.
+        """
+        if self.lost:
+            self._refuse()
+
+    def get(self, ref: Any, timeout_s: float | None) -> Any:
+        """Return ``ray.get(ref)``."""
+        if self._thread is None:
+            return ray.get(ref, timeout=timeout_s)
+        return self._sliced(lambda slice_s: ray.get(ref, timeout=slice_s), timeout_s)
+
+    def wait(self, refs: Sequence[Any], count: int, timeout_s: float | None) -> list[Any]:
+        """Return those of ``refs`` that are ready, at most ``count``."""
+        if self._thread is None:
+            ready, _ = ray.wait(list(refs), num_returns=count, timeout=timeout_s)
+            return list(ready)
+        found: list[Any] = []
+
+        def look(slice_s: float) -> None:
+            found[:] = ray.wait(list(refs), num_returns=count, timeout=slice_s)[0]
+            if len(found) < count:
+                raise ray.exceptions.GetTimeoutError
+
+        with contextlib.suppress(ray.exceptions.GetTimeoutError):  # fewer are ready
+            self._sliced(look, timeout_s)
+        return found
+
+    def wait_in_order(self, refs: Sequence[Any], count: int, timeout_s: float | None) -> list[Any]:
+        """Return the first ``count`` of those of ``refs`` that are ready."""
+        if count < len(refs):  # asked for some, Ray may return any of those that are ready
+            ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=0)
+            if len(ready) >= count:
+                return [ref for ref in refs if ref in set(ready)][:count]
+        return self.wait(refs, count, timeout_s)
+
+    def _sliced(self, look: Callable[[float], T], timeout_s: float | None) -> T:
+        """Return ``look(seconds)``, tried again as long as there is time and a cluster."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            self.check()
+            left = _SLICE_S if end is None else end - time.monotonic()
+            try:
+                return look(max(0.0, min(left, _SLICE_S)))
+            except ray.exceptions.GetTimeoutError:
+                if left <= _SLICE_S and end is not None:
+                    raise
+
+    def _run(self) -> None:
+        missed = 0
+        while not self._ended.wait(_EVERY_S):
+            problem = knock(self._address or "")
+            missed = missed + 1 if problem else 0
+            if missed == _KNOCKS:
+                self.lost = problem
+
+    def _refuse(self) -> NoReturn:
+        raise RaySystemError(
+            f"the Ray cluster at {self._name} does not answer any more ({self.lost}): what it had "
+            "is lost to this session. Connect again with shutdown() and "
+            f"init(address={self._name!r}) (%ray_start --address {self._name})"
+        )
+
+
+def knock(address: str) -> str:
+    """Return why the port cannot be reached; nothing if it can."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2.0).close()
+    except OSError as problem:
+        return f"{address}: {problem}"
+    return ""
