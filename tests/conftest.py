@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,10 +56,13 @@ def seeded() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Sessions of another test run beside this one must not look like leaks of ours."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+def own_temporary_directory() -> Iterator[None]:
+    """Sessions of another test run beside this one must not look like leaks of ours.
+
+    Not one of pytest's: beside pytest-xdist their paths are too long for sockets.
+    """
+    with tempfile.TemporaryDirectory(prefix="rj") as own, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", own)
         patch.setattr("tempfile.tempdir", None)  # what it remembers; it looks again
         patch.delenv("XDG_RUNTIME_DIR", raising=False)  # where doors would be instead
         yield
