@@ -11,7 +11,7 @@ import pytest
 from ray_jupyter.testing.examples import check_example, examples_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "howto"
-PAGES = ("migrating.md", "scripts.md")
+PAGES = ("memory.md", "migrating.md", "scripts.md")
 PEERS = {"distributed", "ipyparallel", "joblib", "ray"}
 EXAMPLES = [(page, source) for page in PAGES for source in examples_of(FOLDER / page)]
 
