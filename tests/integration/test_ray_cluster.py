@@ -66,15 +66,15 @@ def test_two_nodes_work_and_one_is_killed() -> None:
         assert len(set(nodes)) == 2
         strategy = NodeAffinitySchedulingStrategy(nodes[1], False)
         assert ray.get(ask.options(scheduling_strategy=strategy).remote()) == nodes[1]
-        both = ray.get([wait_together.remote(i) for i in range(2)], timeout=60)
+        meeting = ray.remote(_Meeting).remote()
+        both = ray.get([wait_together.remote(meeting, i) for i in range(2)], timeout=60)
         assert set(both) == set(nodes)
         _kill_the_node_while_tasks_run(cluster, second, nodes)
 
 
 @ray.remote(num_cpus=1)
-def wait_together(number: int) -> str:
+def wait_together(meeting: Any, number: int) -> str:
     """Return the node; runs until both tasks run, which takes the CPUs of both nodes."""
-    meeting = ray.remote(_Meeting).options(name="meeting", get_if_exists=True).remote()
     ray.get(meeting.arrive.remote(number))
     while ray.get(meeting.arrived.remote()) < 2:
         pass
@@ -117,8 +117,6 @@ def test_a_head_that_stops_is_an_error_and_another_is_one_command_away(tmp_path:
     program = textwrap.dedent("""
         import os, signal, sys, time
         from ray.cluster_utils import Cluster
-
-from ray_jupyter.backends.ray_cluster.watching import knock
         import ray_jupyter as ray
         NODE = dict(num_cpus=1, object_store_memory=80_000_000, include_dashboard=False)
         first = Cluster(initialize_head=True, head_node_args=NODE)
@@ -272,11 +270,11 @@ def test_what_tasks_print_is_told_with_its_task(tmp_path: Path) -> None:
     with a_cluster() as cluster:
         ray.init(cluster.address)
         session.connected().show = told.extend
-        before = session.connected().next_id
+        before = session.connected().begin_cell()
         ref = parent.remote()
         ray.get(ref)
         eventually(lambda: len(told) >= 4)
-        assert ref.id >= before
+        assert ref.id > before
         assert {(root, stream, text) for root, _, _, _, stream, text in told} == {
             (ref.id, 1, b"one\n"), (ref.id, 1, b"two\n"), (ref.id, 2, b"wrong\n"),
             (ref.id, 1, b"from the child\n"),
@@ -294,7 +292,7 @@ def test_cells_are_counted_and_their_tasks_can_be_cancelled(tmp_path: Path) -> N
         with pytest.raises(ValueError, match="in the cell"):
             ray.get([ref, failing.remote()])
         second = backend.begin_cell()
-        wait_for_file.remote(tmp_path / "never")
+        kept = wait_for_file.remote(tmp_path / "never")
         eventually(lambda: backend.query("cell", first).get("unfinished") == 0)
         report = backend.query("cell", first)
         assert {entry[0]: entry[1:] for entry in report["functions"]} == {
@@ -307,6 +305,8 @@ def test_cells_are_counted_and_their_tasks_can_be_cancelled(tmp_path: Path) -> N
         assert not is_call
         backend.cancel(task_id, force=False, recursive=True)
         eventually(lambda: backend.query("cell_tasks", second) == [])
+        with pytest.raises(ray.TaskCancelledError):
+            ray.get(kept)
 
 
 @ray.remote

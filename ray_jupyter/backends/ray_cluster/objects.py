@@ -118,5 +118,9 @@ class Objects(Reports):
                 "cancel(force=True) would end the actor with the call: cancel without force, or "
                 "end the actor with kill()"
             ) from error
-        except (TypeError, ray.exceptions.RayError) as error:
+        except TypeError:
+            if isinstance(object_id, RayId):
+                raise
+            return  # nobody refers to its result any more: Ray has no way to name the task
+        except ray.exceptions.RayError as error:
             raise translated(error) from None

@@ -77,7 +77,7 @@ class Reports:
     def _life(self, handle: Any) -> tuple[str, int]:
         """Return (state, restarts so far) of an actor."""
         found = asked(head.actors, handle._actor_id.hex())
-        return str(found.get("State", "DEAD")), int(found.get("NumRestarts", 0))
+        return str(found.get("State", "UNKNOWN")), int(found.get("NumRestarts", 0))
 
     def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
         """See ``Backend.events``; which objects a task took is not known."""
