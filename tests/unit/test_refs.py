@@ -22,6 +22,9 @@ class Counts:
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
 
+    def result_ids(self, task_id: int, num_returns: int) -> range:
+        return range(task_id, task_id + num_returns)
+
     def hold(self, object_id: int) -> None:
         self.counts[object_id] = self.counts.get(object_id, 0) + 1
 
