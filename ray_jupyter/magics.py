@@ -9,12 +9,14 @@ from weakref import WeakKeyDictionary
 
 from ray_jupyter import session
 from ray_jupyter.notebook import Shell
+from ray_jupyter.notebook.debug_magics import DebugMagics
 from ray_jupyter.notebook.extension import Extension, MagicGroup
 from ray_jupyter.notebook.remote_magics import RemoteMagics
 from ray_jupyter.notebook.session_magics import SessionMagics
 from ray_jupyter.notebook.starting import description
 
 GROUPS: list[type[MagicGroup]] = [
+    DebugMagics,
     RemoteMagics,
     SessionMagics,
 ]

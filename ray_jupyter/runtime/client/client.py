@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
+from ray_jupyter.runtime.client.failed import Failed
 from ray_jupyter.runtime.client.functions import Functions, Registration
 from ray_jupyter.runtime.client.objects import Objects
 from ray_jupyter.runtime.client.printing import Listener
@@ -41,13 +42,23 @@ class Client(Objects):
         self._functions = Functions(
             self, self._define, self._put_serialized, self.drop, total, inline_max_bytes, session_id
         )
+        self.register = self._functions.register
+        self.failed = Failed(self)
         self._arguments = Arguments(
             session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
             inline_max_bytes,
         )  # fmt: skip
 
     def _handlers(self) -> dict[int, Any]:
-        return super()._handlers() | {m.OUTPUT: self.listener}
+        return super()._handlers() | {
+            m.OUTPUT: self.listener,
+            m.RETRACT: self._on_retract,
+        }
+
+    def _on_retract(self, ids: list[int]) -> None:
+        with self.channel.lock:
+            for object_id in ids:
+                self._descriptors.pop(object_id, None)
 
     # What this process may use
 
@@ -183,6 +194,14 @@ class Client(Objects):
                     return None
                 self.hold(answer[1])
         return answer[1], answer[2]
+
+    def request(self, kind: int, *fields: object) -> Any:
+        """Send a message that begins with a request id, and return the answer."""
+        with self._requests.open() as request:
+            with self.channel.lock:
+                self.channel.post((kind, request, *fields))
+            self._requests.wait(request)
+            return self._requests.take(request)[0]
 
     def context(self) -> CallContext:
         """See ``Backend.context``; a worker knows more."""

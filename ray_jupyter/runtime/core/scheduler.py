@@ -20,6 +20,7 @@ from ray_jupyter.runtime.core import (
     reconstruction,
     recovery,
     references,
+    resuming,
     streams,
     workers,
 )
@@ -73,6 +74,9 @@ class SchedulerCore:
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,
             e.KillActorRequested: self._kill_actor,
+            e.ResumeRequested: lambda event: resuming.resume(
+                self.state, self._out, event, self._now_ns
+            ),
             e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
             e.ActorExited: lambda event: losses.exit_actor(self.state, self._out, *event),
             e.ActorSought: lambda event: actors.find(self.state, self._out, *event),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core.failures import FailureRecord
 from ray_jupyter.runtime.core.invariants import RULES, InvariantError, check
-from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, FailureRecord
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
 
 MIB = 1 << 20
 
