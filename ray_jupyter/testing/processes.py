@@ -240,6 +240,10 @@ class FakeProcess(StreamReader):
         if isinstance(command, c.Deliver):
             for object_id, value in command.objects:
                 self.receive_value(object_id, value)
+        elif isinstance(command, c.Retract):
+            for object_id in command.ids:
+                self.forget_value(object_id)
+            self.post(e.Wanted(self.id, command.ids))
         elif isinstance(command, c.Stream):
             self.receive_items(command)
         elif isinstance(command, c.Grant):
@@ -267,8 +271,8 @@ class FakeProcess(StreamReader):
         elif isinstance(command, c.Reclaim):
             self.reclaim()
         elif isinstance(command, c.Reply):
-            if command.answer is not None:  # the scheduler counts it: say so if it is the first
-                actor: int = command.answer[1]  # type: ignore[index]
+            if isinstance(command.answer, tuple):  # the scheduler counts it: say so if it is the first
+                actor: int = command.answer[1]
                 self.hold(actor)
                 self.drop(actor)
         else:

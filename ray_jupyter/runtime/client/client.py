@@ -59,6 +59,10 @@ class Client(Objects):
         with self.channel.lock:
             for object_id in ids:
                 self._descriptors.pop(object_id, None)
+            # Somebody may be waiting who had not noticed that it was there.
+            self.channel.post((m.WANT, ids))
+            self._wanted.update(ids)
+        self.channel.wake()
 
     # What this process may use
 

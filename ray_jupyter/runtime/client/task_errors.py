@@ -7,6 +7,7 @@ far as ``captured`` keeps them, and a debugger here can look at a worker that ha
 
 from __future__ import annotations
 
+import inspect
 import io
 import linecache
 import pickle
@@ -31,6 +32,8 @@ _CHAIN_MAX = 100
 _FRAMES_MAX = 30
 """So many frames of a traceback have variables: the first few, and the last."""
 _TEXT_MAX = 2_000
+_SNAPSHOTS = sys.version_info < (3, 13)
+"""Whether ``f_locals`` of a function is a copy, which the frame keeps."""
 _NAMED_LINE = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in .*')
 
 Block = tuple[int, list[tuple[Any, ...]], str, "bytes | None"]
@@ -132,9 +135,13 @@ def _frames(error: BaseException, capture: captured.Capture | None) -> list[tupl
         variables: dict[str, Any] = {}
         near = index < _FRAMES_MAX // 3 or len(walked) - index <= _FRAMES_MAX // 3 * 2
         if capture is not None and near and code.co_name != "<module>":
-            variables = capture.variables(frame.f_locals)
-        flags = bool(code.co_flags & 4) + bool(code.co_flags & 8)  # *args, **kwargs
-        count = code.co_argcount + code.co_kwonlyargcount + flags
+            found = frame.f_locals
+            variables = capture.variables(found)
+            if _SNAPSHOTS and code.co_flags & inspect.CO_OPTIMIZED:
+                found.clear()  # the frame keeps it, and it may hold the error: a circle
+        count = code.co_argcount + code.co_kwonlyargcount
+        count += bool(code.co_flags & inspect.CO_VARARGS)
+        count += bool(code.co_flags & inspect.CO_VARKEYWORDS)
         source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
         module = str(frame.f_globals.get("__name__", ""))
         frames.append((

@@ -118,8 +118,7 @@ def _call(made: list[types.FrameType], stub: types.FunctionType, values: list[An
     try:
         stub(*values)
     except _Stop as stop:
-        in_stub = stop.__traceback__.tb_next  # type: ignore[union-attr]
-        made.append(in_stub.tb_frame)  # type: ignore[union-attr]
+        made.append(stop.__traceback__.tb_next.tb_frame)  # type: ignore[union-attr]
 
 
 def _stub(frame: RemoteFrame, values: dict[str, Any]) -> tuple[types.FunctionType, list[Any]]:
@@ -142,7 +141,7 @@ def _code(
     variables: tuple[str, ...],
 ) -> types.CodeType:  # fmt: skip
     """Return the code of a function that has these variables when it raises on ``line``."""
-    where = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
+    where: dict[str, Any] = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
     body: list[ast.stmt] = []
     if variables:
         targets: list[ast.expr] = [ast.Name(v, ast.Store(), **where) for v in variables]

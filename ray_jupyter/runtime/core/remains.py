@@ -28,7 +28,8 @@ def keep(state: ClusterState, out: Outbox, task: TaskRecord, failure: FailureRec
 
     Return whether what it held is held by what remains from now on.
     """
-    if failure is None or task.template.kind != TASK:
+    if failure is None or task.template.kind != TASK or task.id in state.remains:
+        # The last: it ran again for another of its results, which was lost, and failed again.
         return False
     ids = range(task.id, task.id + task.num_returns)
     mine = [i for i in ids if i in state.objects and state.objects[i].failure is failure]

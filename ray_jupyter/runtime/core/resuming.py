@@ -70,6 +70,10 @@ def resume(state: ClusterState, out: Outbox, event: e.ResumeRequested, now_ns: i
     template = state.templates.get(event.template) if event.template else None
     if not isinstance(known, str) and template is not None:
         known = _obstacle(known, template) or known
+    if not isinstance(known, str) and any(
+        other.task in state.tasks for other in known.failure.remains.values()
+    ):
+        known = "one of its tasks runs at this moment, for a result that was lost: try later"
     if isinstance(known, str):
         out.commands.append(c.Reply(event.client, event.request, known))
         return

@@ -11,6 +11,7 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.failures import FailureRecord
 from ray_jupyter.runtime.core.invariants import RULES, InvariantError, check
 from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
+from ray_jupyter.runtime.protocol.messages import ERROR
 
 MIB = 1 << 20
 
@@ -19,6 +20,8 @@ MIB = 1 << 20
 def state(session: Any) -> ClusterState:
     """Something of everything: an actor, tasks in all places, memory, requests, spares."""
     session.join(1)
+    session.submit(16, template=session.define(0))
+    session.finish(1, 16, b"error", status=ERROR)
     session.join(2)
     session.submit(5, template=session.define(0.5, kind="actor"))
     session.finish(2, 5)
@@ -180,6 +183,19 @@ def read_in_another_process(state: ClusterState) -> None:
     state.streams[51].reader = 1
 
 
+def miscount_what_remains(state: ClusterState) -> None:
+    next(iter(state.remains.values())).objects += 1
+
+
+def forget_half_of_what_remains(state: ClusterState) -> None:
+    failure = next(iter(state.remains.values())).failure
+    failure.remains = {31: known for known in failure.remains.values()}
+
+
+def miscount_the_bytes_of_what_remains(state: ClusterState) -> None:
+    state.remains_bytes += 1
+
+
 DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (lose_a_task, "tasks_are_in_one_place"),
     (end_a_task_too_early, "tasks_are_in_one_place"),
@@ -213,6 +229,9 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (keep_a_dead_name, "names_are_of_living_actors"),
     (miscount_bytes, "bytes_are_counted"),
     (miscount_a_failure, "failures_are_counted"),
+    (miscount_what_remains, "remains_are_needed"),
+    (forget_half_of_what_remains, "remains_are_needed"),
+    (miscount_the_bytes_of_what_remains, "remains_are_needed"),
 ]
 
 
