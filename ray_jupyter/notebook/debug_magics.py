@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.debugger import set_trace
 from IPython.core.error import UsageError
 from IPython.core.magic import line_magic, magics_class, no_var_expand, output_can_be_silenced
 
@@ -18,6 +19,7 @@ from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction
 from ray_jupyter.runtime.client import task_errors
+from ray_jupyter.runtime.client.running import RUNNING
 
 if TYPE_CHECKING:
     from ray_jupyter.backends.base import Backend
@@ -45,10 +47,26 @@ class DebugMagics(MagicGroup):
     def __init__(self, extension: Extension) -> None:
         super().__init__(extension)
         self._show_as_before = errors_shown.install(extension.shell)
+        self._hook_before = sys.breakpointhook
+        sys.breakpointhook = self._stop
 
     def detach(self) -> None:
         """Have IPython show errors its own way again."""
         self._show_as_before()
+        if sys.breakpointhook == self._stop:
+            sys.breakpointhook = self._hook_before
+
+    def _stop(self, *args: Any, **kwargs: Any) -> Any:
+        """Be ``breakpoint()``: in a task that runs here a kernel's own does nothing by itself.
+
+        It waits for the debugger of the front end to be on; then that one stops.
+        """
+        debugpy = sys.modules.get("debugpy")
+        is_on = debugpy is not None and debugpy.is_client_connected()
+        if RUNNING.get() is None or is_on:
+            return self._hook_before(*args, **kwargs)
+        set_trace(sys._getframe(1))
+        return None
 
     @explained_by(_DEBUG)
     @no_var_expand
@@ -145,9 +163,12 @@ class DebugMagics(MagicGroup):
         return None, "as it was sent"
 
     def _tasks(self, magic: str, expression: str) -> list[int]:
-        """Return ids by which the backend knows what failed."""
+        """Return ids by which the backend knows what failed; wait for those that have not ended."""
         if expression:
-            return [ref.id for ref in self._refs(magic, expression)]
+            refs = self._refs(magic, expression)
+            for ref in refs:
+                session.owner_of(ref).wait([ref.id], 1, None)
+            return [ref.id for ref in refs]
         if not task_errors.last_failure:
             raise UsageError(f"{magic}: no task has failed here yet; name a ref: {magic} REF")
         error = task_errors.load_task_error(task_errors.last_failure[0])
@@ -156,7 +177,7 @@ class DebugMagics(MagicGroup):
     def _error_of(self, expression: str) -> RayTaskError:
         for ref in self._refs("%ray_debug", expression):
             try:
-                session.owner_of(ref).get([ref.id], 0)
+                session.owner_of(ref).get([ref.id], None)
             except RayTaskError as error:
                 return error
             except RayError as error:

@@ -271,7 +271,9 @@ class FakeProcess(StreamReader):
         elif isinstance(command, c.Reclaim):
             self.reclaim()
         elif isinstance(command, c.Reply):
-            if isinstance(command.answer, tuple):  # the scheduler counts it: say so if it is the first
+            if isinstance(
+                command.answer, tuple
+            ):  # the scheduler counts it: say so if it is the first
                 actor: int = command.answer[1]
                 self.hold(actor)
                 self.drop(actor)

@@ -66,7 +66,9 @@ def test_the_error_is_the_users_with_the_lines_of_both_cells(failed: Any) -> Non
 
 def test_debug_opens_the_frames_of_a_worker_that_is_dead(failed: Any) -> None:
     failed.fails("ray.get(ref)")
-    failed.run("[at] = {t.worker_pid for t in ray.util.state.list_tasks(detail=True) if t.worker_pid}")
+    failed.run(
+        "[at] = {t.worker_pid for t in ray.util.state.list_tasks(detail=True) if t.worker_pid}"
+    )
     failed.run("os.kill(at, signal.SIGKILL)")
     text = answer(failed, "%debug", "p doubled, divisor", "up", "p label, table", "up", "u")
     assert "(0, " not in text.split("p doubled")[0]
@@ -139,7 +141,7 @@ def test_breakpoint_in_a_task_says_where_one_can_stop(failed: Any) -> None:
     failed.run("@ray.remote\ndef stops():\n    breakpoint()\n    return 7")
     text = failed.run("print(ray.get(stops.remote()))")
     assert "breakpoint() in stops, line 3: a worker has no keyboard" in text
-    assert text.endswith("7\n")
+    assert "7\n" in text
 
 
 def test_a_breakpoint_stops_in_inline_mode(kernel: Any) -> None:

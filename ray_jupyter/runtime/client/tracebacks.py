@@ -21,7 +21,7 @@ import functools
 import os
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
@@ -102,6 +102,16 @@ class _Stop(BaseException):
     """What a stub raises."""
 
 
+class _Values:
+    """Values to unpack. Code is hashed with its constants, and these may have no hash."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values.values())
+
+
 def _run(
     stubs: list[tuple[types.FunctionType, list[Any]]], made: list[types.FrameType],
     done: _thread.LockType,
@@ -125,7 +135,7 @@ def _stub(frame: RemoteFrame, values: dict[str, Any]) -> tuple[types.FunctionTyp
     """Return a function whose frame will be the one wanted, and what to call it with."""
     parameters = tuple(name for name in frame.parameters if name in values)
     code = _code(frame.file, frame.line, frame.name, frame.first_line, parameters, tuple(values))
-    places = {_VALUES: tuple(values.values()), _STOP: _Stop}
+    places = {_VALUES: _Values(values), _STOP: _Stop}
     consts = tuple(
         places.get(const, const) if type(const) is str else const for const in code.co_consts
     )
@@ -141,7 +151,12 @@ def _code(
     variables: tuple[str, ...],
 ) -> types.CodeType:  # fmt: skip
     """Return the code of a function that has these variables when it raises on ``line``."""
-    where: dict[str, Any] = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
+    where: dict[str, Any] = {
+        "lineno": line,
+        "col_offset": 0,
+        "end_lineno": line,
+        "end_col_offset": 0,
+    }
     body: list[ast.stmt] = []
     if variables:
         targets: list[ast.expr] = [ast.Name(v, ast.Store(), **where) for v in variables]

@@ -30,8 +30,10 @@ def find(state: ClusterState, object_id: int) -> RemainsRecord | str:
     if known is not None and known.failure.task == known.task:
         return known
     record = state.objects.get(object_id)
-    if record is None or record.value is None:
-        return "its task has not failed" if record is not None else "the object is not there"
+    if record is None:
+        return "the object is not there"
+    if record.value is None:
+        return "its task has not ended"
     if not recovery.is_error(record.value):
         return "its task has not failed"
     if record.failure is None:

@@ -10,7 +10,7 @@ _HOW = """\
 breakpoint() in {name}, line {line}: a worker has no keyboard, so the task goes on. To stop there:
   %ray_rerun REF                 runs the task in the notebook, once it has failed
   %ray_start --inline --restart  runs all tasks in the notebook; in a script, init(mode="inline")
-  {name}(...)                    runs it here and now, without .remote
+  {call:29}  runs it here and now, without .remote
 """
 
 _said: set[tuple[str, int]] = set()
@@ -28,5 +28,6 @@ def explain(*args: Any, **kwargs: Any) -> None:
     place = caller.f_code.co_filename, caller.f_lineno
     if place not in _said:
         _said.add(place)
-        sys.stderr.write(_HOW.format(name=caller.f_code.co_name, line=caller.f_lineno))
+        name = caller.f_code.co_name
+        sys.stderr.write(_HOW.format(name=name, call=f"{name}(...)", line=caller.f_lineno))
         sys.stderr.flush()

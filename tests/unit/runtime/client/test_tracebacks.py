@@ -57,6 +57,11 @@ def test_names_lines_and_variables() -> None:
     assert outermost.tb_frame.f_globals is globals()
 
 
+def test_code_has_a_hash_whatever_the_values() -> None:
+    for entry in entries(failed().remote_traceback):
+        assert isinstance(hash(entry.tb_frame.f_code), int)
+
+
 def test_the_traceback_module_prints_the_source() -> None:
     text = "".join(traceback.format_tb(failed().remote_traceback))
     assert "return sum(doubled) / divisor  # the line that raises" in text
@@ -71,7 +76,7 @@ def test_pdb_looks_around_in_it() -> None:
     debugger.use_rawinput = False
     debugger.reset()
     debugger.interaction(None, error.remote_traceback)
-    for expected in ("[2, 4]", "\"outer's\"", "'inner'"):
+    for expected in ("[2, 4]", '"outer\'s"', "'inner'"):
         assert expected in heard.getvalue()
 
 

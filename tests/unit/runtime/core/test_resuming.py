@@ -109,7 +109,7 @@ def test_what_has_not_failed_or_is_not_there(failed: Any) -> None:
     assert resume(failed, 30) == "its task has not failed"
     assert resume(failed, 99) == "the object is not there"
     failed.submit(40, template=failed.define(2))
-    assert resume(failed, 40) == "its task has not failed"
+    assert resume(failed, 40) == "its task has not ended"
 
 
 def test_cancelled_tasks_and_methods_are_not_run_again(session: Any) -> None:
@@ -132,9 +132,7 @@ def test_another_number_of_results_is_refused(failed: Any) -> None:
     assert failed.want(10) == {10: (FAILED, b"error")}
 
 
-def test_too_many_are_forgotten_oldest_first(
-    failed: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_are_forgotten_oldest_first(failed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remains, "LIMIT_BYTES", 3_000)
     failed.submit(20, template=failed.define())
     failed.finish(1, 20, b"error", status=ERROR)
