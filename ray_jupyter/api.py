@@ -76,8 +76,7 @@ def init(
         namespace: where names of actors are looked up by default; default: one of its own,
             or that of the session at ``address``.
         others: Ray's further keywords (``include_dashboard`` and those of logging change
-            nothing); ``spill_dir``; ``capture_locals`` (``False``: see
-            ``docs/howto/debugging.md``); ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
+            nothing); ``spill_dir``; ``capture_locals=False``; ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
             ``scheduler_address`` and ``driver_mode`` (see ``ray_jupyter.modes``).
 
     Raises:

@@ -48,7 +48,7 @@ class InlineStore:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self.next_id = first_id(DRIVER_ID)
+        self._next_id = first_id(DRIVER_ID)
         self._values: dict[int, Value] = {}
         self._counts: dict[int, int] = {}
         self._reserved: set[int] = set()
@@ -60,8 +60,8 @@ class InlineStore:
     def mint(self, count: int) -> int:
         """Return the first of ``count`` new ids (at least one is used up)."""
         with self._lock:
-            minted = self.next_id
-            self.next_id += max(count, 1)
+            minted = self._next_id
+            self._next_id += max(count, 1)
             return minted
 
     def keep(self, first: int, values: list[Value]) -> int:

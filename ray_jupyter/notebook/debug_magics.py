@@ -65,7 +65,7 @@ class DebugMagics(MagicGroup):
         is_on = debugpy is not None and debugpy.is_client_connected()
         if RUNNING.get() is None or is_on:
             return self._hook_before(*args, **kwargs)
-        set_trace(sys._getframe(1))
+        set_trace(sys._getframe(1))  # type: ignore[no-untyped-call]
         return None
 
     @explained_by(_DEBUG)

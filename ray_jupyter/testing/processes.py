@@ -241,9 +241,7 @@ class FakeProcess(StreamReader):
             for object_id, value in command.objects:
                 self.receive_value(object_id, value)
         elif isinstance(command, c.Retract):
-            for object_id in command.ids:
-                self.forget_value(object_id)
-            self.post(e.Wanted(self.id, command.ids))
+            _ask_again(self, command.ids)
         elif isinstance(command, c.Stream):
             self.receive_items(command)
         elif isinstance(command, c.Grant):
@@ -274,9 +272,8 @@ class FakeProcess(StreamReader):
             if isinstance(
                 command.answer, tuple
             ):  # the scheduler counts it: say so if it is the first
-                actor: int = command.answer[1]
-                self.hold(actor)
-                self.drop(actor)
+                self.hold(command.answer[1])
+                self.drop(command.answer[1])
         else:
             raise AssertionError(f"client {self.id} cannot understand {command}")
 
@@ -329,6 +326,12 @@ class FakeProcess(StreamReader):
         """Everything posted leaves."""
         self.world.send(self.id, self.outgoing)
         self.outgoing = []
+
+
+def _ask_again(process: FakeProcess, ids: list[int]) -> None:
+    for object_id in ids:
+        process.forget_value(object_id)
+    process.post(e.Wanted(process.id, ids))
 
 
 def root_of(value: Descriptor) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,12 +41,12 @@ def answer(kernel: Any, cell: str, *lines: str) -> str:
 
 
 @pytest.fixture
-def failed(kernel: Any) -> Iterator[Any]:
+def failed(kernel: Any) -> Any:
     """A kernel in which a task has failed, and two because of it."""
     kernel.run("%ray_start -n 1 --quiet\nimport numpy as np, os, signal\ntable = np.ones(50_000)")
     kernel.run(FUNCTIONS)
     kernel.run(CALLS)
-    yield kernel
+    return kernel
 
 
 def test_the_error_is_the_users_with_the_lines_of_both_cells(failed: Any) -> None:

@@ -42,27 +42,22 @@ class Client(Objects):
         self._functions = Functions(
             self, self._define, self._put_serialized, self.drop, total, inline_max_bytes, session_id
         )
-        self.register = self._functions.register
-        self.failed = Failed(self)
+        self.failed = Failed(self, self._functions.register, self._descriptors, self._wanted)
         self._arguments = Arguments(
             session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
             inline_max_bytes,
         )  # fmt: skip
 
     def _handlers(self) -> dict[int, Any]:
-        return super()._handlers() | {
-            m.OUTPUT: self.listener,
-            m.RETRACT: self._on_retract,
-        }
+        more = {m.OUTPUT: self.listener, m.RETRACT: lambda ids: self.failed.on_retract(ids)}
+        return super()._handlers() | more
 
-    def _on_retract(self, ids: list[int]) -> None:
+    def begin_cell(self) -> int:
+        """See ``Backend.begin_cell``."""
         with self.channel.lock:
-            for object_id in ids:
-                self._descriptors.pop(object_id, None)
-            # Somebody may be waiting who had not noticed that it was there.
-            self.channel.post((m.WANT, ids))
-            self._wanted.update(ids)
-        self.channel.wake()
+            cell_id = self.mint()
+            self.channel.post((m.CELL, cell_id))
+        return cell_id
 
     # What this process may use
 
@@ -109,8 +104,8 @@ class Client(Objects):
         parent = self.parent_task if running is None else running.task_id
         try:
             with channel.lock:
-                task_id = self.next_id
-                self.next_id = task_id + (count or 1)
+                task_id = self._next_id
+                self._next_id = task_id + (count or 1)
                 for object_id in range(task_id, task_id + count):
                     self._counts.begin(object_id)
                 channel.post_spec(
@@ -140,13 +135,12 @@ class Client(Objects):
 
     def mint(self) -> int:
         """Return a new id; under the lock."""
-        self.next_id += 1
-        return self.next_id - 1
+        self._next_id += 1
+        return self._next_id - 1
 
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
-            template_id = self.next_id
-            self.next_id += 1
+            template_id = self.mint()
             self.channel.post((m.DEFINE, template_id, definition))
         return template_id
 
@@ -199,14 +193,6 @@ class Client(Objects):
                 self.hold(answer[1])
         return answer[1], answer[2]
 
-    def request(self, kind: int, *fields: object) -> Any:
-        """Send a message that begins with a request id, and return the answer."""
-        with self._requests.open() as request:
-            with self.channel.lock:
-                self.channel.post((kind, request, *fields))
-            self._requests.wait(request)
-            return self._requests.take(request)[0]
-
     def context(self) -> CallContext:
         """See ``Backend.context``; a worker knows more."""
         return CallContext(self.client_id)
@@ -249,8 +235,7 @@ class Client(Objects):
 
     def _post_put(self, value: Serialized, descriptor: m.Descriptor) -> int:
         with self.channel.lock:
-            object_id = self.next_id
-            self.next_id += 1
+            object_id = self.mint()
             self._counts.begin(object_id)
             if type(descriptor) is bytes:
                 self._descriptors[object_id] = descriptor

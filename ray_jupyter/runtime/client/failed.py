@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ray_jupyter.runtime.client.arguments import unpack
-from ray_jupyter.runtime.protocol.messages import RESUME_FAILED
+from ray_jupyter.runtime.protocol.messages import RESUME_FAILED, WANT
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import deserialize
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.client.captured import Place
     from ray_jupyter.runtime.client.client import Client
+    from ray_jupyter.runtime.client.functions import Registration
 
 
 class FailedCall(NamedTuple):
@@ -39,10 +40,23 @@ class FailedCall(NamedTuple):
 
 
 class Failed:
-    """The failed tasks of a session, as one client can get at them."""
+    """The failed tasks of a session, as one client can get at them.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: asks the scheduler.
+        register: has a template known there.
+        descriptors: of the objects known to the client.
+        wanted: objects that it waits for.
+    """
+
+    def __init__(
+        self, client: Client, register: Callable[[TaskTemplate], Registration],
+        descriptors: dict[int, Any], wanted: set[int],
+    ) -> None:  # fmt: skip
         self._client = client
+        self._register = register
+        self._descriptors = descriptors
+        self._wanted = wanted
 
     def call(self, object_id: int) -> FailedCall:
         """See ``Backend.failed_call``."""
@@ -70,13 +84,24 @@ class Failed:
     def resume(self, object_id: int, template: TaskTemplate | None) -> list[str]:
         """See ``Backend.resume``."""
         client = self._client
-        registration = client.register(template) if template is not None else None
+        registration = self._register(template) if template is not None else None
         template_id = registration.id if registration is not None else 0
         answer: Any = client.request(RESUME_FAILED, object_id, template_id)
         if isinstance(answer, str):
             raise LookupError(f"cannot be run again: {answer}")
         names: list[str] = answer["tasks"]
         return names
+
+    def on_retract(self, ids: list[int]) -> None:
+        """These were errors, and are made again."""
+        channel = self._client.channel
+        with channel.lock:
+            for object_id in ids:
+                self._descriptors.pop(object_id, None)
+            # Somebody may be waiting who had not noticed that it was there.
+            channel.post((WANT, ids))
+            self._wanted.update(ids)
+        channel.wake()
 
     def _fetch(self, object_id: int) -> Any:
         client = self._client

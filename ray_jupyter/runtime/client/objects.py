@@ -44,7 +44,7 @@ class Objects:
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.client_id = client_id
-        self.next_id = first_id(client_id)
+        self._next_id = first_id(client_id)
         self._counts = Counts()
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}
@@ -58,7 +58,7 @@ class Objects:
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
         self._requests = Requests(self.channel, self._check, self._collect, self._unread)
-        self.query = self._requests.ask
+        self.query, self.request = self._requests.ask, self._requests.send
         self.streams = Streams(self.channel, self._counts, self.signals, self.await_objects)
         self._mappings = Mappings(segment)
         self.values = Values(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
 
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
-from ray_jupyter.runtime.protocol.output import FAILURE, STDERR, STDOUT, Output
+from ray_jupyter.runtime.protocol.output import FAILURE, RICH, STDERR, Output
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -46,6 +47,12 @@ def unseen_text(name: str, said: str) -> str:
     return f"{name} failed, and nobody asked for its result: {said}\n"
 
 
+def plain_text(rich: bytes) -> str:
+    """Return what stands for something rich where only text can be shown."""
+    _, content = json.loads(rich)
+    return str(content.get("data", {}).get("text/plain", ""))
+
+
 class Decoder:
     """Bytes of many pipes to text; a character that was cut waits for its rest."""
 
@@ -74,8 +81,8 @@ class LinePrinter:
     def __call__(self, outputs: list[Output]) -> None:
         """Print each output to the stream it was written to."""
         for output in outputs:
-            _, task_id, name, pid, stream, _ = output
-            text = self._decoder.text(output)
+            _, task_id, name, pid, stream, data = output
+            text = f"{plain_text(data)}\n" if stream == RICH else self._decoder.text(output)
             whose, begun = self._partial.pop((pid, stream), (task_id, ""))
             if begun:
                 text = f"{begun}{text}" if whose == task_id else f"{begun}\n{text}"
@@ -84,6 +91,6 @@ class LinePrinter:
             if rest:
                 self._partial[pid, stream] = (task_id, rest)
             if lines:
-                where = sys.stdout if stream == STDOUT else sys.stderr
+                where = sys.stderr if stream == STDERR else sys.stdout
                 where.write("".join(f"{prefix}{line}\n" for line in lines))
                 where.flush()

@@ -45,6 +45,13 @@ class Claimed(NamedTuple):
     specs: list[Spec]
 
 
+class CellBegan(NamedTuple):
+    """What the client submits from now on belongs to this cell."""
+
+    client: int
+    cell: int
+
+
 class Defined(NamedTuple):
     """A template that later specs name."""
 
@@ -257,7 +264,7 @@ class Tick(NamedTuple):
 
 
 Event = (
-    ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
+    ClientJoined | WorkerRefused | ClientLost | CellBegan | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Seen | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
     | ActorExited | ActorSought | ResumeRequested | RenewalRequested
     | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick

@@ -74,6 +74,8 @@ def finish(
         )
         state.task_wall_ns += duration_ns
         state.task_cpu_ns += cpu_ns
+        if task.cell is not None:
+            task.cell.cpu_ns += cpu_ns
         if template.max_calls:
             leases.count_call(out, worker, template.id, template.max_calls)
         placement.unassign(state, out, worker, task)

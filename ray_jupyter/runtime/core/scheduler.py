@@ -14,19 +14,20 @@ from typing import Any
 from ray_jupyter.runtime.core import (
     actors,
     cancelling,
+    cells,
     losses,
     memory,
     placement,
     reconstruction,
     recovery,
     references,
-    resuming,
     streams,
     workers,
 )
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.resuming import resume
 from ray_jupyter.runtime.core.state import (
     ClientRecord,
     ClusterState,
@@ -70,13 +71,12 @@ class SchedulerCore:
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
+            e.CellBegan: lambda event: cells.begin(self.state, *event),
             e.Defined: self._defined,
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,
             e.KillActorRequested: self._kill_actor,
-            e.ResumeRequested: lambda event: resuming.resume(
-                self.state, self._out, event, self._now_ns
-            ),
+            e.ResumeRequested: lambda event: resume(self.state, self._out, event, self._now_ns),
             e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
             e.ActorExited: lambda event: losses.exit_actor(self.state, self._out, *event),
             e.ActorSought: lambda event: actors.find(self.state, self._out, *event),
@@ -149,8 +149,7 @@ class SchedulerCore:
         state = self.state
         template = state.templates[spec[1]]
         template.users += 1
-        task = TaskRecord(spec, template, client, self._now_ns)
-        state.tasks[task.id] = task
+        task = state.tasks[spec[0]] = TaskRecord(spec, template, client, self._now_ns)
         process = state.clients[client]
         for object_id in range(task.id, task.id + task.num_returns):
             record = ObjectRecord(object_id, task)
@@ -159,8 +158,8 @@ class SchedulerCore:
             process.held.add(object_id)
         if template.extras:
             streams.begin(state, task)
-        if task.parent:
-            state.adopt(task)
+        if task.parent or process.cell is not None:
+            cells.assign(state, task, process.cell, self._now_ns)
         references.depend(state, task)
         return task
 

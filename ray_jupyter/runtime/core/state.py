@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core.allocator import Allocator
+from ray_jupyter.runtime.core.cells import CellRecord
 from ray_jupyter.runtime.core.transitions import (
     PENDING_ARGS_AVAIL,
     TASK_TRANSITIONS,
@@ -78,7 +79,7 @@ class TaskRecord:
     """A task that has not ended. ``worker`` is 0 while it is not with one."""
 
     __slots__ = (
-        "actor", "args", "attempt", "cancel_children", "cancelled", "cost_ns", "deps", "held", "id", "in_place",
+        "actor", "args", "attempt", "cancel_children", "cancelled", "cell", "cost_ns", "deps", "held", "id", "in_place",
         "missing", "num_returns", "parent", "root", "shape", "state", "submit_ns",
         "submitter", "template", "worker",
     )  # fmt: skip
@@ -106,6 +107,7 @@ class TaskRecord:
         self.cancel_children = False
         """Cancelled with its children, also those we have not heard of yet."""
         self.actor: ActorRecord | None = None
+        self.cell: CellRecord | None = None
 
     def move(self, state: str) -> None:
         """Change state, as ``TASK_TRANSITIONS`` allows."""
@@ -179,8 +181,8 @@ class ClientRecord:
     """A connected process. A worker has a lease: the resources its tasks run on."""
 
     __slots__ = (
-        "actor", "backlog_ns", "blocked_on", "calls", "devices", "environment", "held", "id",
-        "inflight", "is_worker", "known", "lease", "lease_released", "pid", "pinned",
+        "actor", "backlog_ns", "blocked_on", "calls", "cell", "devices", "environment", "held",
+        "id", "inflight", "is_worker", "known", "lease", "lease_released", "pid", "pinned",
         "progress_ns", "recalled", "stopping",
     )  # fmt: skip
 
@@ -207,6 +209,8 @@ class ClientRecord:
         self.recalled = False
         self.actor: ActorRecord | None = None
         self.stopping = False
+        self.cell: CellRecord | None = None
+        """Of a driver: what it submits belongs to this."""
 
 
 class ActorRecord:
@@ -331,6 +335,8 @@ class ClusterState:
         self.names: dict[tuple[str, str], ActorRecord] = {}
         """Living actors by namespace and name."""
         self.children: dict[int, set[int]] = {}
+        self.cells: dict[int, CellRecord] = {}
+        """Those that submitted something, by id."""
         self.queues: dict[Shape, Queue] = {}
         self.idle: dict[int, ClientRecord] = {}
         self.settled: dict[int, ClientRecord] = {}
@@ -348,10 +354,8 @@ class ClusterState:
         """Objects nobody refers to whose memory somebody still looks at."""
         self.lineage: dict[int, LineageRecord] = {}
         """By task: those that can run again, oldest first."""
-        self.lineage_bytes = 0
-        self.remains: dict[int, RemainsRecord] = {}
-        """Failed tasks that can run again, by id, oldest first."""
-        self.remains_bytes = 0
+        self.lineage_bytes = self.remains_bytes = 0
+        self.remains: dict[int, RemainsRecord] = {}  # failed tasks, by id, oldest first
         self.allocations: deque[AllocationRecord] = deque()
         self.clock = 0
         """Counts uses of stored objects; orders them for spilling."""
@@ -369,9 +373,3 @@ class ClusterState:
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
         a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
-
-    def adopt(self, task: TaskRecord) -> None:
-        """Note whose child a task is."""
-        self.children.setdefault(task.parent, set()).add(task.id)
-        parent = self.tasks.get(task.parent)
-        task.root = parent.root if parent is not None else task.parent

@@ -36,6 +36,8 @@ RESTORED       object id, offset, size in bytes
 LOST           object id, path of its file, why it cannot be read
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
+CELL           id: what is submitted from now on belongs to this cell of a notebook
+PRINTED        - (read what this worker has written, before what follows)
 RENEW          - (end idle workers and start others in their place)
 =============  ==========================================================================
 
@@ -100,9 +102,9 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-    RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR, SEEN,
+    RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR, SEEN, CELL, PRINTED,
     RESUME_FAILED,
-) = range(30)  # fmt: skip
+) = range(32)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,

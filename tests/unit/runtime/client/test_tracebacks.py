@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import io
-import pdb
+import pdb  # noqa: T100 - it is what is tested
 import traceback
 import weakref
 from types import TracebackType

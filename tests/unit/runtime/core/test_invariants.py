@@ -42,6 +42,7 @@ def state(session: Any) -> ClusterState:
     session(e.AllocationRequested(0, 1, MIB))
     session(e.AllocationRequested(0, 2, 2 * MIB))
     session(e.Put(0, [(31, b"small", ())]))
+    session(e.CellBegan(0, 49))
     session.submit(50, 51, template=session.define(1, yields=2))
     found: ClusterState = session.state
     return found
@@ -189,11 +190,15 @@ def miscount_what_remains(state: ClusterState) -> None:
 
 def forget_half_of_what_remains(state: ClusterState) -> None:
     failure = next(iter(state.remains.values())).failure
-    failure.remains = {31: known for known in failure.remains.values()}
+    failure.remains = dict.fromkeys([31], next(iter(failure.remains.values())))
 
 
 def miscount_the_bytes_of_what_remains(state: ClusterState) -> None:
     state.remains_bytes += 1
+
+
+def miscount_a_cell(state: ClusterState) -> None:
+    state.cells[49].tallies["work"].submitted += 1
 
 
 DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
@@ -227,6 +232,7 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (read_in_another_process, "streams_have_two_ends"),
     (lose_an_actor_for_good, "actors_can_come_back"),
     (keep_a_dead_name, "names_are_of_living_actors"),
+    (miscount_a_cell, "cells_are_counted"),
     (miscount_bytes, "bytes_are_counted"),
     (miscount_a_failure, "failures_are_counted"),
     (miscount_what_remains, "remains_are_needed"),
