@@ -17,6 +17,7 @@ from ray_jupyter.addresses import (
     settings_for_cluster,
     settle_address,
 )
+from ray_jupyter.errors import RayTaskError
 from ray_jupyter.generators import ObjectRefGenerator
 from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
@@ -45,7 +46,7 @@ _UNSUPPORTED = {
     "enable_resource_isolation", "job_config", "labels", "logging_config",
 }  # fmt: skip
 _OWN = {
-    "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "scheduler_address",
+    "capture_locals", "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "scheduler_address",
     "spill_dir", "start_ray_local", "start_timeout_s",
 }  # fmt: skip
 
@@ -81,7 +82,7 @@ def init(
         namespace: where names of actors are looked up by default; default: one of its own,
             or that of the session at ``address``.
         others: Ray's further keywords (``include_dashboard`` and those of logging change
-            nothing); ``spill_dir``; ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
+            nothing); ``spill_dir``; ``capture_locals=False``; ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
             ``scheduler_address`` and ``driver_mode`` (see ``ray_jupyter.modes``).
 
     Raises:
@@ -172,16 +173,24 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
         ValueError, TypeError: not a reference, not a list of references.
         StaleRefError: the reference is of a session that has ended.
     """
+    __tracebackhide__ = True
     _check_timeout("get", timeout)
     if isinstance(object_refs, ObjectRef):
-        return session.owner_of(object_refs).get((object_refs.id,), timeout)[0]
+        owner = session.owner_of(object_refs)
+        try:
+            return owner.get((object_refs.id,), timeout)[0]
+        except RayTaskError as error:  # the user's lines, then the task's, and not the engine's
+            raise error.with_traceback(error.remote_traceback) from error.cause
     if not isinstance(object_refs, (list, tuple)):
         raise ValueError(
             "get() needs an ObjectRef or a list of ObjectRefs, got "
             f"{_text(object_refs)}{_hint(object_refs)}"
         )
     ids = _ids("get", object_refs)
-    return session.owner_of(object_refs[0]).get(ids, timeout) if ids else []
+    try:
+        return session.owner_of(object_refs[0]).get(ids, timeout) if ids else []
+    except RayTaskError as error:
+        raise error.with_traceback(error.remote_traceback) from error.cause
 
 
 def wait(

@@ -45,6 +45,7 @@ class Config:
         inline_max_bytes: values up to this travel inside messages, not in the store.
         namespace: where names of actors are looked up by default.
         runtime_env: the environment of all tasks and actors, as text.
+        capture_locals: whether a task that fails sends the variables of its frames along.
         log_to_driver: whether what workers print appears in the driver.
     """
 
@@ -59,6 +60,7 @@ class Config:
     spill_dir: str | None = None
     start_timeout_s: float = 30.0
     inline_max_bytes: int = 100_000
+    capture_locals: bool = True
     log_to_driver: bool = True
     namespace: str = ""
 
@@ -282,5 +284,6 @@ _SETTINGS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "namespace": ("RAY_JUPYTER_NAMESPACE", _label),
     "start_timeout_s": ("RAY_JUPYTER_START_TIMEOUT", _amount),
     "inline_max_bytes": ("RAY_JUPYTER_INLINE_MAX", _whole(0)),
+    "capture_locals": ("RAY_JUPYTER_CAPTURE_LOCALS", _flag),
     "log_to_driver": ("RAY_JUPYTER_LOG_TO_DRIVER", _flag),
 }

@@ -106,7 +106,12 @@ class RayTaskError(RayError):
         traceback_str: the remote traceback with source lines.
         cause: the user's exception, or a stand-in when it cannot be pickled.
         task: one line that says task, attempt and worker.
+        task_id: which task raised; 0 if that is not known.
+        remote_traceback: the frames of the task, if they came along.
     """
+
+    task_id: int = 0
+    remote_traceback: types.TracebackType | None = None
 
     def __init__(
         self, function_name: str, traceback_str: str, cause: BaseException, task: str = ""
@@ -126,6 +131,24 @@ class RayTaskError(RayError):
         where = f" ({self.task})" if self.task else ""
         return f"{self.function_name}{where}\n{self.traceback_str}".rstrip()
 
+    def innermost(self) -> RayTaskError:
+        """Return the error of the task that raised, if this one came through several."""
+        error = self
+        while isinstance(error.cause, RayTaskError):
+            error = error.cause
+        return error
+
+    def where(self) -> str:
+        """Return one line: the function that raised, task, attempt, worker, and who called it."""
+        names = [self.function_name]
+        error = self
+        while isinstance(error.cause, RayTaskError):
+            error = error.cause
+            names.append(error.function_name)
+        task = f" ({error.task})" if error.task else ""
+        callers = "".join(f", called by {name}" for name in reversed(names[:-1]))
+        return f"in {names[-1]}{task}{callers}"
+
     def as_instanceof_cause(self) -> RayTaskError:
         """Return an error that is also an instance of the cause's class.
 
@@ -134,10 +157,7 @@ class RayTaskError(RayError):
         caller (``SystemExit`` ends it, ``StopIteration`` ends its loops silently), and those
         whose ``__new__`` or layout refuses.
         """
-        innermost = self.cause
-        while isinstance(innermost, RayTaskError):
-            innermost = innermost.cause
-        cls = type(innermost)
+        cls = type(self.innermost().cause)
         if not issubclass(cls, Exception) or issubclass(cls, (StopIteration, StopAsyncIteration)):
             return self
         if isinstance(self, cls):

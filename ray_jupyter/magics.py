@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from ray_jupyter import session
 from ray_jupyter.notebook import Shell
+from ray_jupyter.notebook.debug_magics import DebugMagics
 from ray_jupyter.notebook.extension import Extension, MagicGroup
 from ray_jupyter.notebook.remote_magics import RemoteMagics
 from ray_jupyter.notebook.session_magics import SessionMagics
@@ -16,6 +17,7 @@ from ray_jupyter.notebook.starting import description
 from ray_jupyter.notebook.task_magics import TaskMagics
 
 GROUPS: list[type[MagicGroup]] = [
+    DebugMagics,
     RemoteMagics,
     SessionMagics,
     TaskMagics,

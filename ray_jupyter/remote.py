@@ -91,6 +91,7 @@ class RemoteFunction(Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here, as if it were not remote."""
+        __tracebackhide__ = True
         return self.__wrapped__(*args, **kwargs)
 
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from ray_jupyter import uncaught
 from ray_jupyter.errors import NotInitializedError, StaleRefError
 from ray_jupyter.runtime.client.printing import LinePrinter
 
@@ -133,6 +134,7 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
             _info = Session(_new_backend(config), config, time.time())
             _info.backend.show = _show
             attach(_info.backend)
+            uncaught.install()
             return _info
         if _info is None:
             raise RuntimeError(
@@ -195,6 +197,7 @@ def join(
         _info = Session(backend, config, started_at, is_attached=True, address=address)
         backend.show = _show
         attach(backend)
+        uncaught.install()
         return _info
 
 
@@ -295,6 +298,7 @@ def shutdown() -> None:
             raise RuntimeError("shutdown() inside a task or actor: only the driver ends a session")
         backend, current, _info = current, None, None
         if backend is not None:
+            uncaught.remove()
             backend.shutdown()
 
 

@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from enum import Enum
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from ray_jupyter.runtime.client.failed import FailedCall
 from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
@@ -219,6 +220,23 @@ class Backend(Protocol):
 
         Raises:
             TimeoutError: no answer came in time.
+        """
+
+    def failed_call(self, object_id: int) -> FailedCall:
+        """Return the call whose error is the value of this object, with its arguments.
+
+        Raises:
+            LookupError: it did not fail, or is not remembered; says why.
+        """
+
+    def resume(self, object_id: int, template: TaskTemplate | None) -> list[str]:
+        """Run again what failed with the error of this object; return the names of the tasks.
+
+        The first is the task that failed, with ``template`` in place of its own if given; the
+        others failed because they needed its result. References to their results become good.
+
+        Raises:
+            LookupError: it cannot run again; says why.
         """
 
     def stack(self) -> Sequence[object]:

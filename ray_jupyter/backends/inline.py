@@ -33,6 +33,13 @@ from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
     from ray_jupyter.config import Config
+    from ray_jupyter.runtime.client.failed import FailedCall
+
+
+_HERE_ALREADY = (
+    "in inline mode tasks run in this process and are not remembered: submit it again; breakpoint() "
+    "and the debugger stop in it as in any function"
+)
 
 
 class InlineBackend(InlineRunner):
@@ -227,6 +234,14 @@ class InlineBackend(InlineRunner):
     def hold(self, object_id: int) -> None:
         """Count one more reference."""
         self._store.hold(object_id)
+
+    def failed_call(self, object_id: int) -> FailedCall:
+        """See ``Backend.failed_call``."""
+        raise LookupError(_HERE_ALREADY)
+
+    def resume(self, object_id: int, template: TaskTemplate | None) -> list[str]:
+        """See ``Backend.resume``."""
+        raise LookupError(_HERE_ALREADY)
 
     # What is going on
 

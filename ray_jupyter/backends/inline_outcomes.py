@@ -12,12 +12,10 @@ from typing import Any
 
 from ray_jupyter.errors import RayTaskError
 from ray_jupyter.runtime.client.printing import unseen_text
+from ray_jupyter.runtime.client.task_errors import dump_task_error, load_task_error
 from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
-
-_HERE = f"{__package__}.inline"
-"""Modules whose frames are left out of tracebacks: this backend's."""
 
 
 def finished(template: TaskTemplate, result: Any) -> Any:
@@ -78,17 +76,14 @@ def complain(payload: bytes) -> None:
 
 def pickled_error(name: str, failure: BaseException, where: str) -> Serialized:
     """Return the ``RayTaskError`` for ``failure``; a stand-in for what does not travel."""
-    trace = failure.__traceback__
-    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(_HERE):
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(failure), failure, trace))
-    try:
-        pickled = serialize(RayTaskError(name, text, failure, where))
-        deserialize(pickled.to_bytes())
-    except Exception as problem:  # whatever a foreign class's pickling raises
-        stand_in = RuntimeError(
-            f"{type(failure).__qualname__}: {failure} (the exception itself cannot be pickled: "
-            f"{problem})"
-        )
-        pickled = serialize(RayTaskError(name, text, stand_in, where))
-    return pickled
+    return serialize(_Packed(dump_task_error(name, where, failure)))
+
+
+class _Packed:
+    """Becomes the error when it is unpickled."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_task_error, (self._data,)

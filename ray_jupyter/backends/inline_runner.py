@@ -31,6 +31,7 @@ from ray_jupyter.errors import (
     RayError,
     SerializationError,
 )
+from ray_jupyter.runtime.client import captured
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import serialize
@@ -49,6 +50,7 @@ class InlineRunner(InlineReports):
     def __init__(self, config: Config) -> None:
         self.session_id = os.urandom(8).hex()
         self._config = config
+        captured.settings["locals"] = config.capture_locals
         self._store = InlineStore()
         self._journal = Journal()
         self._places = Places(config, self.session_id)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.errors import RaySystemError
+from ray_jupyter.runtime.client import captured
 from ray_jupyter.runtime.client.client import Client
 from ray_jupyter.runtime.processes import node
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ray_jupyter.config import Config
+    from ray_jupyter.runtime.client.failed import FailedCall
     from ray_jupyter.runtime.client.visit import Visit
     from ray_jupyter.runtime.protocol.output import Output
     from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
@@ -63,6 +65,8 @@ class LocalBackend:
     stack: Callable[[], Sequence[object]]
     accompany: Callable[[object], None]
     renew_workers: Callable[[], None]
+    failed_call: Callable[[int], FailedCall]
+    resume: Callable[[int, TaskTemplate | None], list[str]]
     begin_cell: Callable[[], int]
     open_stream: Callable[[int, int], None]
     close_stream: Callable[[int], object]
@@ -132,6 +136,8 @@ class LocalBackend:
             "renew_workers", "begin_cell",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
+        self.failed_call, self.resume = client.failed.call, client.failed.resume
+        captured.fetch = client.failed.argument
         streams = client.streams
         self.open_stream, self.close_stream = streams.open, streams.close
         self.next_item, self.is_stream_over = streams.next_item, streams.is_over
@@ -258,6 +264,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
         "spill_dir": spill_dir, "total": total, "gpus": list(config.gpus), "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
+        "capture_locals": config.capture_locals,
         "prepare": [f"{_DISPLAY}:install"] if _is_wanted(_DISPLAY) else [],
         "log_to_driver": config.log_to_driver, "connect": "ray_jupyter.session:attach_worker",
         "namespace": config.namespace, "facts": _facts(config),

@@ -240,6 +240,8 @@ class FakeProcess(StreamReader):
         if isinstance(command, c.Deliver):
             for object_id, value in command.objects:
                 self.receive_value(object_id, value)
+        elif isinstance(command, c.Retract):
+            _ask_again(self, command.ids)
         elif isinstance(command, c.Stream):
             self.receive_items(command)
         elif isinstance(command, c.Grant):
@@ -267,10 +269,11 @@ class FakeProcess(StreamReader):
         elif isinstance(command, c.Reclaim):
             self.reclaim()
         elif isinstance(command, c.Reply):
-            if command.answer is not None:  # the scheduler counts it: say so if it is the first
-                actor: int = command.answer[1]  # type: ignore[index]
-                self.hold(actor)
-                self.drop(actor)
+            if isinstance(
+                command.answer, tuple
+            ):  # the scheduler counts it: say so if it is the first
+                self.hold(command.answer[1])
+                self.drop(command.answer[1])
         else:
             raise AssertionError(f"client {self.id} cannot understand {command}")
 
@@ -323,6 +326,12 @@ class FakeProcess(StreamReader):
         """Everything posted leaves."""
         self.world.send(self.id, self.outgoing)
         self.outgoing = []
+
+
+def _ask_again(process: FakeProcess, ids: list[int]) -> None:
+    for object_id in ids:
+        process.forget_value(object_id)
+    process.post(e.Wanted(process.id, ids))
 
 
 def root_of(value: Descriptor) -> str:

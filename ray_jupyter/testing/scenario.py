@@ -68,6 +68,8 @@ def scenario(world: World) -> Work:
             _disturb(world, refs)
         if refs and random.random() < 0.15:
             driver.drop(refs.pop(random.randrange(len(refs)))[0])
+        if refs and random.random() < 0.1:
+            driver.post(e.ResumeRequested(0, driver.mint(), random.choice(refs)[0], 0))
         if random.random() < 0.03:
             driver.post(e.RenewalRequested(0))
         if random.random() < 0.1:

@@ -118,3 +118,23 @@ def test_through_three_tasks() -> None:
         "ray.get(middle.remote())",
     ):
         assert line in text
+
+
+def test_an_uncaught_error_in_a_script(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    program = FUNCTIONS + "\nray.init(num_cpus=1)\nray.get(outer.remote(0))\n"
+    code, output, errors = Driver(program, path).end()
+    assert (code, output) == (1, "")
+    lines = [line for line in errors.splitlines() if line.strip(" ^~")]
+    assert lines == [
+        "Traceback (most recent call last):",
+        f'  File "{path}", line 12, in <module>',
+        "    ray.get(outer.remote(0))",
+        f'  File "{path}", line 9, in outer',
+        "    return inner(divisor)  # the line that calls",
+        f'  File "{path}", line 5, in inner',
+        "    return 1 // divisor  # the line that raises",
+        "ZeroDivisionError: integer division or modulo by zero",
+        lines[-1],
+    ]
+    assert lines[-1].startswith("  in outer (task ")

@@ -20,10 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import LargeArgumentWarning, SerializationError, StaleRefError
 from ray_jupyter.runtime.protocol.ids import Reference
-from ray_jupyter.runtime.store.serialization import PROTOCOL, SCALARS, Serialized, serialize
+from ray_jupyter.runtime.store.serialization import (
+    PROTOCOL,
+    SCALARS,
+    Serialized,
+    deserialize,
+    serialize,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ray_jupyter.runtime.client.interrupts import InterruptShield
     from ray_jupyter.runtime.protocol.specs import TaskTemplate
@@ -38,6 +44,25 @@ NOTICE_BYTES = 10_000_000
 _REMEMBERED = 16
 _KEEP_S = 5.0
 _PACKAGE = __name__.partition(".")[0]
+
+
+def unpack(payload: bytes, values: list[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return the arguments of a packed call by position and by name.
+
+    Args:
+        payload: not empty.
+        values: those of the dependencies, in order.
+    """
+    call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)
+    if not values:
+        return call[0], call[1]
+    args, kwargs, slots = list(call[0]), call[1], call[2]
+    for slot, value in zip(slots, values, strict=True):
+        if isinstance(slot, int):
+            args[slot] = value
+        else:
+            kwargs[slot] = value
+    return args, kwargs
 
 
 class _Copy:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
+from ray_jupyter.runtime.client.failed import Failed
 from ray_jupyter.runtime.client.functions import Functions, Registration
 from ray_jupyter.runtime.client.objects import Objects
 from ray_jupyter.runtime.client.printing import Listener
@@ -41,13 +42,15 @@ class Client(Objects):
         self._functions = Functions(
             self, self._define, self._put_serialized, self.drop, total, inline_max_bytes, session_id
         )
+        self.failed = Failed(self, self._functions.register, self._descriptors, self._wanted)
         self._arguments = Arguments(
             session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
             inline_max_bytes,
         )  # fmt: skip
 
     def _handlers(self) -> dict[int, Any]:
-        return super()._handlers() | {m.OUTPUT: self.listener}
+        more = {m.OUTPUT: self.listener, m.RETRACT: lambda ids: self.failed.on_retract(ids)}
+        return super()._handlers() | more
 
     def begin_cell(self) -> int:
         """See ``Backend.begin_cell``."""
@@ -137,8 +140,7 @@ class Client(Objects):
 
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
-            template_id = self._next_id
-            self._next_id += 1
+            template_id = self.mint()
             self.channel.post((m.DEFINE, template_id, definition))
         return template_id
 
@@ -233,8 +235,7 @@ class Client(Objects):
 
     def _post_put(self, value: Serialized, descriptor: m.Descriptor) -> int:
         with self.channel.lock:
-            object_id = self._next_id
-            self._next_id += 1
+            object_id = self.mint()
             self._counts.begin(object_id)
             if type(descriptor) is bytes:
                 self._descriptors[object_id] = descriptor

@@ -58,7 +58,7 @@ class Objects:
             attend=self._attend, eager=self.eager,
         )  # fmt: skip
         self._requests = Requests(self.channel, self._check, self._collect, self._unread)
-        self.query = self._requests.ask
+        self.query, self.request = self._requests.ask, self._requests.send
         self.streams = Streams(self.channel, self._counts, self.signals, self.await_objects)
         self._mappings = Mappings(segment)
         self.values = Values(

@@ -67,6 +67,18 @@ class Requests:
             self.wait(request, timeout_s)
             return self.take(request)[0]
 
+    def send(self, kind: int, *fields: object) -> Any:
+        """Send a message that begins with a request id, and return the answer.
+
+        Raises:
+            RaySystemError: the session is over.
+        """
+        with self.open() as request:
+            with self._channel.lock:
+                self._channel.post((kind, request, *fields))
+            self.wait(request)
+            return self.take(request)[0]
+
     def answered(self, request: int, *answer: Any) -> None:
         """An answer came."""
         waiting = self._answers.get(request)

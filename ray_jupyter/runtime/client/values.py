@@ -268,7 +268,7 @@ def error_of(descriptor: Descriptor) -> BaseException:
     """Return the exception that an error descriptor stands for."""
     kind = descriptor[0]
     if kind == FAILED:
-        return load_task_error(descriptor[1])
+        return load_task_error(*descriptor[1:])
     if kind == SYSTEM_ERROR:
         cls = getattr(errors, descriptor[1])
         return cls(with_source(descriptor[2]))  # type: ignore[no-any-return]

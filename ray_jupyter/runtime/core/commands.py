@@ -30,6 +30,13 @@ class Deliver(NamedTuple):
     objects: list[tuple[int, Descriptor]]
 
 
+class Retract(NamedTuple):
+    """These objects were errors, and will be made again: forget what is known of them."""
+
+    client: int
+    ids: list[int]
+
+
 class Stream(NamedTuple):
     """Tell the reader of a stream about items that are its references now, or of the end."""
 
@@ -141,7 +148,7 @@ class RemoveFiles(NamedTuple):
 
 
 Command = (
-    Dispatch | Equip | Deliver | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall
+    Dispatch | Equip | Deliver | Retract | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall
     | InterruptTask | Forget
     | Reply | Complain | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

@@ -187,6 +187,15 @@ class ActorSought(NamedTuple):
     name: str
 
 
+class ResumeRequested(NamedTuple):
+    """Somebody wants the failed task of an object to run again, with this template (0: its own)."""
+
+    client: int
+    request: int
+    object_id: int
+    template: int
+
+
 class RenewalRequested(NamedTuple):
     """Somebody wants fresh processes in place of the idle workers."""
 
@@ -257,6 +266,6 @@ class Tick(NamedTuple):
 Event = (
     ClientJoined | WorkerRefused | ClientLost | CellBegan | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Seen | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
-    | ActorExited | ActorSought | RenewalRequested
+    | ActorExited | ActorSought | ResumeRequested | RenewalRequested
     | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from ray_jupyter.runtime.core.failures import RemainsRecord
 from ray_jupyter.runtime.core.memory_invariants import (
     allocations_make_progress,
     bytes_are_counted,
@@ -58,6 +59,8 @@ def holders_are_counted(state: ClusterState) -> Violations:
     for task in state.tasks.values():
         counted.update(task.deps)
         counted.update(task.held)
+    for known in state.remains.values():
+        counted.update((*known.deps, *known.held))
     for template in state.templates.values():
         counted.update(template.definition[3])
     for actor in state.actors.values():
@@ -234,6 +237,7 @@ def templates_have_users(state: ClusterState) -> Violations:
     kept = [actor.creation for actor in state.actors.values() if actor.creation is not None]
     users.update(task.template.id for task in kept)
     users.update(known.template.id for known in state.lineage.values() if known.template)
+    users.update(known.template.id for known in state.remains.values())
     for template in state.templates.values():
         expected = users[template.id] + (template.definer is not None)
         if template.users != expected or not expected:
@@ -344,6 +348,25 @@ def failures_are_counted(state: ClusterState) -> Violations:
             yield f"{count} objects have the error of task {failure.task}, not {failure.objects}"
 
 
+def remains_are_needed(state: ClusterState) -> Violations:
+    """A failed task is remembered while its objects have its error, and costs what it costs."""
+    counted: Counter[RemainsRecord] = Counter()
+    for failure in {r.failure for r in state.objects.values() if r.failure}:
+        for object_id, known in failure.remains.items():
+            counted[known] += 1
+            record = state.objects.get(object_id)
+            if known.failure is not failure or record is None or record.failure is not failure:
+                yield f"what remains of task {known.task} is not that of object {object_id}"
+    for known in {*counted, *state.remains.values()}:
+        if known.objects != counted[known] or not known.objects:
+            yield f"{counted[known]} objects of failed task {known.task}, not {known.objects}"
+        if state.remains.get(known.task) is not known:
+            yield f"what remains of task {known.task} is half forgotten"
+    cost_bytes = sum(known.cost_bytes for known in state.remains.values())
+    if cost_bytes != state.remains_bytes:
+        yield f"failed tasks cost {cost_bytes} bytes, not {state.remains_bytes}"
+
+
 RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     tasks_are_in_one_place,
     dependencies_are_counted,
@@ -367,4 +390,5 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     cells_are_counted,
     bytes_are_counted,
     failures_are_counted,
+    remains_are_needed,
 )

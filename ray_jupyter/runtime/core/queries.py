@@ -177,8 +177,16 @@ def memory(state: ClusterState, most: int) -> dict[str, Any]:
     return tables.memory(rows.objects(state), most)
 
 
+def failed_task(state: ClusterState, object_id: int) -> str | dict[str, object]:
+    """Return what it takes to run again what failed; as text, why it cannot be run."""
+    from ray_jupyter.runtime.core import resuming
+
+    return resuming.describe(state, object_id)
+
+
 ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "failures": lambda state, _: list(state.failures),
+    "failed_task": failed_task,
     "references": lambda state, _: references(state),
     "unfinished": lambda state, _: unfinished(state),
     "is_actor_call": is_actor_call,

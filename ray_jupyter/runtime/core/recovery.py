@@ -11,7 +11,8 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement, streams
+from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement, remains, streams
+from ray_jupyter.runtime.core.failures import FailureRecord
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.records import remember
 from ray_jupyter.runtime.core.references import discard, lost, release_template, seal
@@ -19,7 +20,6 @@ from ray_jupyter.runtime.core.state import (
     NOBODY,
     ClientRecord,
     ClusterState,
-    FailureRecord,
     ObjectRecord,
     TaskRecord,
 )
@@ -87,7 +87,11 @@ def finish(
             if task.actor is not None:
                 actors.feed(state, out, task.actor)
         else:
-            value = CANCELLED_VALUE if status == CANCELLED else (FAILED_VALUE, outputs)
+            value: Descriptor = (FAILED_VALUE, outputs)
+            if status == CANCELLED:
+                value = CANCELLED_VALUE
+            elif task.attempt:
+                value = (FAILED_VALUE, outputs, task.attempt + 1)
             remember(state, task, FAILED, worker, start_ns, end_ns, value)
             fail(state, out, task, value, recorded=True)
 
@@ -211,7 +215,7 @@ def _fail_one(
                     culprit = _failed_dependency(state, dependent)
                     assert culprit is not None, "it depends on what has just failed"
                     doomed.append((dependent, culprit.value, culprit.failure))
-    _close(state, out, task)
+    _close(state, out, task, keeps=remains.keep(state, out, task, failure))
     if actor is not None:
         actors.feed(state, out, actor)  # the next call may be ready
     return doomed
@@ -226,11 +230,13 @@ def _is_news(task: TaskRecord, value: Descriptor) -> bool:
     return (value[0] == FAILED_VALUE or crashed) and STREAMING not in task.template.extras
 
 
-def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
-    """The task has ended: let go of what it held."""
+def _close(state: ClusterState, out: Outbox, task: TaskRecord, *, keeps: bool = False) -> None:
+    """The task has ended: let go of what it held, unless something else ``keeps`` it."""
     _forget(state, task)
     if state.streams:
         streams.end(state, out, task)
+    if keeps:
+        return
     if task.deps:
         discard(state, out, task.deps)
     if task.held:

@@ -17,11 +17,11 @@ from collections.abc import Iterable
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import lineage
+from ray_jupyter.runtime.core.failures import FailureRecord, RemainsRecord
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
     ClusterState,
-    FailureRecord,
     ObjectRecord,
     TaskRecord,
 )
@@ -141,13 +141,13 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
         if record.lineage is not None:
             for template in lineage.drop(state, record):
                 kept += release_template(state, out, template.id)
+        if record.failure is not None:
+            kept += _lose_sight(state, out, record.failure, record.id)
         for inner in kept:
             child = state.objects[inner]
             child.holders -= 1
             if not child.holders:
                 stack.append(child)
-        if record.failure is not None:
-            _lose_sight(out, record.failure)
         if type(record.value) is bytes:
             state.inline_bytes -= len(record.value)
         elif record.value[0] == STORED:
@@ -187,11 +187,29 @@ def see(state: ClusterState, ids: Iterable[int]) -> None:
             record.failure.seen = True
 
 
-def _lose_sight(out: Outbox, failure: FailureRecord) -> None:
-    """One object less has this error for a value; nobody can get to see it after the last."""
+def _lose_sight(
+    state: ClusterState, out: Outbox, failure: FailureRecord, object_id: int
+) -> tuple[int, ...]:
+    """One object less has this error for a value; return what its task held, if that goes, too.
+
+    Nobody can get to see the error after the last.
+    """
     failure.objects -= 1
     if not (failure.objects or failure.seen):
         out.commands.append(c.Complain(failure.root, failure.task, failure.name, failure.value))
+    known = failure.remains.pop(object_id, None)
+    if known is None:
+        return ()
+    known.objects -= 1
+    return forget_remains(state, out, known) if not known.objects else ()
+
+
+def forget_remains(state: ClusterState, out: Outbox, known: RemainsRecord) -> tuple[int, ...]:
+    """A failed task will not run again; return what was held for that."""
+    del state.remains[known.task]
+    state.remains_bytes -= known.cost_bytes
+    closure = release_template(state, out, known.template.id)
+    return (*known.deps, *known.held, *closure)
 
 
 def release_template(state: ClusterState, out: Outbox, template_id: int) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from ray_jupyter.runtime.core import (
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.resuming import resume
 from ray_jupyter.runtime.core.state import (
     ClientRecord,
     ClusterState,
@@ -75,6 +76,7 @@ class SchedulerCore:
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,
             e.KillActorRequested: self._kill_actor,
+            e.ResumeRequested: lambda event: resume(self.state, self._out, event, self._now_ns),
             e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
             e.ActorExited: lambda event: losses.exit_actor(self.state, self._out, *event),
             e.ActorSought: lambda event: actors.find(self.state, self._out, *event),

@@ -8,6 +8,7 @@ records per second everything else is measurably slower.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core.allocator import Allocator
@@ -18,6 +19,9 @@ from ray_jupyter.runtime.core.transitions import (
     InvalidTransitionError,
 )
 from ray_jupyter.runtime.protocol.messages import MAX_CALLS, Definition, Descriptor
+
+if TYPE_CHECKING:
+    from ray_jupyter.runtime.core.failures import FailureRecord, RemainsRecord
 
 FAILURE_BYTES = 8_192
 """So much of a pickled error is remembered: its beginning says in plain text what it is."""
@@ -143,20 +147,6 @@ class ObjectRecord:
         self.used_at = 0
         self.lineage: LineageRecord | None = None
         self.failure: FailureRecord | None = None
-
-
-class FailureRecord:
-    """An error that somebody should get to see. ``objects`` have it as their value."""
-
-    __slots__ = ("name", "objects", "root", "seen", "task", "value")
-
-    def __init__(self, task: TaskRecord, value: Descriptor) -> None:
-        self.root = task.root or task.id
-        self.task = task.id
-        self.name = task.template.name
-        self.value = value
-        self.objects = 0
-        self.seen = False
 
 
 class LineageRecord:
@@ -364,7 +354,8 @@ class ClusterState:
         """Objects nobody refers to whose memory somebody still looks at."""
         self.lineage: dict[int, LineageRecord] = {}
         """By task: those that can run again, oldest first."""
-        self.lineage_bytes = 0
+        self.lineage_bytes = self.remains_bytes = 0
+        self.remains: dict[int, RemainsRecord] = {}  # failed tasks, by id, oldest first
         self.allocations: deque[AllocationRecord] = deque()
         self.clock = 0
         """Counts uses of stored objects; orders them for spilling."""

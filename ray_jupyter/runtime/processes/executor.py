@@ -9,12 +9,12 @@ import importlib
 import os
 import pickle
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import ActorExit, SerializationError
-from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
+from ray_jupyter.runtime.client.arguments import unpack
 from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.client.task_errors import dump_task_error
 from ray_jupyter.runtime.client.values import LostValueError
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ray_jupyter.runtime.store.serialization import Serialized
 
 Output = tuple[m.Descriptor, tuple[int, ...]]
+Call = tuple[Sequence[Any], dict[str, Any]]
+"""Arguments by position and by name."""
+NO_CALL: Call = (), {}
 _FINISHED_ASIDE = (m.STREAMING, m.AFTER)
 """Extras that run more of the user's code."""
 
@@ -87,12 +90,13 @@ class Executor:
         """
         loads = deque(assignment[3])
         retry: Any = False
+        call: Call = NO_CALL
         try:
             with self._shield.lifted:
                 function, retry = self._function(assignment[1], definition)
                 if assignment[2]:
-                    args, kwargs = self._load_arguments(assignment[2], loads)
-                    value = function(*args, **kwargs)
+                    call = self._load_arguments(assignment[2], loads)
+                    value = function(*call[0], **call[1])
                 else:
                     value = function()
             if definition[8]:
@@ -101,7 +105,7 @@ class Executor:
         except (Interrupted, ActorExit):
             raise
         except BaseException as error:  # whatever user code raises is the task's result
-            status, payload = self._failure(definition, assignment[0], whose, error, retry)
+            status, payload = self._failure(definition, assignment[0], whose, error, retry, call)
             return status, payload, None
         finally:
             for object_id, descriptor in loads:  # never loaded, because something failed before
@@ -117,10 +121,12 @@ class Executor:
 
         loads = deque(assignment[3])
         retry: Any = False
+        call: Call = NO_CALL
         try:
             function, retry = self._function(assignment[1], definition)
-            args, kwargs = self._load_arguments(assignment[2], loads) if assignment[2] else ((), {})
-            value = function(*args, **kwargs)
+            if assignment[2]:
+                call = self._load_arguments(assignment[2], loads)
+            value = function(*call[0], **call[1])
             if isinstance(value, Awaitable):
                 value = await value
             if any(name in _FINISHED_ASIDE for name, _ in definition[8]):
@@ -131,7 +137,7 @@ class Executor:
         except ActorExit:
             raise
         except BaseException as error:  # as in ``run``
-            status, payload = self._failure(definition, assignment[0], whose, error, retry)
+            status, payload = self._failure(definition, assignment[0], whose, error, retry, call)
             return status, payload, None
         finally:
             for object_id, descriptor in loads:
@@ -181,9 +187,7 @@ class Executor:
 
         return construct
 
-    def _load_arguments(
-        self, payload: bytes, loads: deque[tuple[int, m.Descriptor]]
-    ) -> tuple[Any, dict[str, Any]]:
+    def _load_arguments(self, payload: bytes, loads: deque[tuple[int, m.Descriptor]]) -> Call:
         values = []
         while loads:
             object_id, descriptor = loads[0]
@@ -199,16 +203,7 @@ class Executor:
                 values.append(value)
                 loads.popleft()
                 self._end_use_of(object_id, descriptor)
-        call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)
-        if not values:
-            return call[0], call[1]
-        args, kwargs, slots = list(call[0]), call[1], call[2]
-        for slot, value in zip(slots, values, strict=True):
-            if isinstance(slot, int):
-                args[slot] = value
-            else:
-                kwargs[slot] = value
-        return args, kwargs
+        return unpack(payload, values)
 
     # Results
 
@@ -271,12 +266,14 @@ class Executor:
         return self._values.store(packed, lambda stored: (stored, packed.contained))
 
     def _failure(
-        self, definition: m.Definition, task_id: int, whose: str, error: BaseException, retry: Any
-    ) -> tuple[int, bytes]:
+        self, definition: m.Definition, task_id: int, whose: str, error: BaseException, retry: Any,
+        call: Call,
+    ) -> tuple[int, bytes]:  # fmt: skip
         name = definition[1]
         retryable = isinstance(error, Exception) and (
             retry is True or (type(retry) is tuple and isinstance(error, retry))
         )
         task = f"task {task_id:x}, {whose}, pid {os.getpid()}"
         status = m.RETRYABLE_ERROR if retryable else m.ERROR
-        return status, dump_task_error(name, task, error)
+        arguments = dict(enumerate(call[0])) | call[1]
+        return status, dump_task_error(name, task, error, task_id, arguments)

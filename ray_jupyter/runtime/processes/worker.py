@@ -23,7 +23,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import ActorExit, RaySystemError
+from ray_jupyter.runtime.client import captured
 from ray_jupyter.runtime.client.interrupts import Interrupted
+from ray_jupyter.runtime.processes import breakpoints
 from ray_jupyter.runtime.processes.actor_host import (
     REPORT_BATCH,
     REPORT_NS,
@@ -92,6 +94,8 @@ class Worker(ActorHost):
             self.values, self.channel.shield, self._fetch, self.end_use,
             self._surroundings.prepare, self._streaming.run, settings["inline_max_bytes"],
         )  # fmt: skip
+        captured.settings["locals"] = settings["capture_locals"]
+        breakpoints.install()
         self.whose = f"worker {client_id}"
         self.printed = Printed(self)
         self._slots = slots

@@ -27,6 +27,7 @@ KILL_ACTOR     actor id, whether it may not start again
 ACTOR_EXITED   how: the actor of this process ends of its own will
 FIND_ACTOR     request id, namespace, name
 SEEN           object ids whose errors were raised here
+RESUME_FAILED  request id, object id, template id: run the failed task again (0: as it was)
 ALLOCATE       request id, size in bytes, patient (there is no other way than to wait)
 ABANDON        offset of an extent that was granted and will not be used
 PUNCHED        offsets of a grant's extents to give back, whether that was done
@@ -47,6 +48,7 @@ EQUIP          numbers of the GPUs that this worker may use from now on
 TASKS          definitions: list of (template id, ``Definition``), list of ``Assignment``,
                in place (the receiver is blocked and waits for these very tasks)
 OBJECTS        list of (object id, ``Descriptor``)
+RETRACT        object ids that were errors and are made again
 STREAM         task id, list of (object id, value as bytes if it is small, or None), state
                (``OPEN``, or how the stream ended: the last message of a stream says so)
 RESUME         task id, how many items of its stream have been taken
@@ -78,7 +80,8 @@ Arguments are pickled bytes; ``held`` are references inside them. Outputs are by
 small value without references inside), or a list of (``Descriptor``, references inside).
 
 A ``Descriptor`` says how to get at a value: ``bytes`` (it is the value), or a tuple that
-begins with ``STORED`` (offset, size), ``SPILLED`` (path, size), ``FAILED`` (pickled error),
+begins with ``STORED`` (offset, size), ``SPILLED`` (path, size), ``FAILED`` (pickled error, and
+the number of attempts if there were several),
 ``SYSTEM_ERROR`` (error name, text) or ``ACTOR_ERROR`` (text, pickled error or None).
 """
 
@@ -100,12 +103,13 @@ Definition = tuple[
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
     RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR, SEEN, CELL, PRINTED,
-) = range(31)  # fmt: skip
+    RESUME_FAILED,
+) = range(32)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
-    EQUIP, OUTPUT,
-) = range(32, 47)  # fmt: skip
+    EQUIP, OUTPUT, RETRACT,
+) = range(32, 48)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",

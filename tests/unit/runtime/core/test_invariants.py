@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core.failures import FailureRecord
 from ray_jupyter.runtime.core.invariants import RULES, InvariantError, check
-from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, FailureRecord
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
+from ray_jupyter.runtime.protocol.messages import ERROR
 
 MIB = 1 << 20
 
@@ -18,6 +20,8 @@ MIB = 1 << 20
 def state(session: Any) -> ClusterState:
     """Something of everything: an actor, tasks in all places, memory, requests, spares."""
     session.join(1)
+    session.submit(16, template=session.define(0))
+    session.finish(1, 16, b"error", status=ERROR)
     session.join(2)
     session.submit(5, template=session.define(0.5, kind="actor"))
     session.finish(2, 5)
@@ -180,6 +184,19 @@ def read_in_another_process(state: ClusterState) -> None:
     state.streams[51].reader = 1
 
 
+def miscount_what_remains(state: ClusterState) -> None:
+    next(iter(state.remains.values())).objects += 1
+
+
+def forget_half_of_what_remains(state: ClusterState) -> None:
+    failure = next(iter(state.remains.values())).failure
+    failure.remains = dict.fromkeys([31], next(iter(failure.remains.values())))
+
+
+def miscount_the_bytes_of_what_remains(state: ClusterState) -> None:
+    state.remains_bytes += 1
+
+
 def miscount_a_cell(state: ClusterState) -> None:
     state.cells[49].tallies["work"].submitted += 1
 
@@ -218,6 +235,9 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (miscount_a_cell, "cells_are_counted"),
     (miscount_bytes, "bytes_are_counted"),
     (miscount_a_failure, "failures_are_counted"),
+    (miscount_what_remains, "remains_are_needed"),
+    (forget_half_of_what_remains, "remains_are_needed"),
+    (miscount_the_bytes_of_what_remains, "remains_are_needed"),
 ]
 
 

@@ -79,7 +79,7 @@ def test_a_copy_that_somebody_could_read_after_all_counts(chain: Any) -> None:
 def test_a_rebuilding_that_fails_says_so(chain: Any) -> None:
     chain.lose_file(12)
     chain.finish(1, 10, b"boom", status=ERROR)
-    assert chain.want(12) == {12: ("failed", b"boom")}
+    assert chain.want(12) == {12: ("failed", b"boom", 2)}
     chain(e.Released(0, [12]))
     assert not chain.state.lineage
 

@@ -153,7 +153,7 @@ def test_a_call_that_raised_is_repeated_if_it_says_so(session: Any) -> None:
     told = session.finish(1, 10, b"boom", status=RETRYABLE_ERROR)
     assert session.sent(told) == {1: [10]}
     session.finish(1, 10, b"boom", status=RETRYABLE_ERROR)
-    assert session.want(10) == {10: ("failed", b"boom")}
+    assert session.want(10) == {10: ("failed", b"boom", 2)}
 
 
 def test_an_actor_exits(session: Any) -> None:
