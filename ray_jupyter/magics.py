@@ -25,7 +25,7 @@ from traitlets import Bool
 import ray_jupyter as ray
 from ray_jupyter import session, status
 from ray_jupyter.config import Config, make_config
-from ray_jupyter.notebook import Shell, completion
+from ray_jupyter.notebook import Shell, completion, dashboard_magics
 from ray_jupyter.notebook.arguments import MagicParser, explained_by, size_bytes, whole_number
 from ray_jupyter.notebook.definitions import read_definitions, summary
 from ray_jupyter.notebook.remote_cell import RemoteCell
@@ -70,6 +70,7 @@ class RayMagics(Magics):
         self._shell.register_magics(self)
         self._shell.events.register("pre_run_cell", self.before_cell)
         parsers = {parser.prog: parser for parser in (_START, _STOP, _STATUS, _REMOTE)}
+        parsers |= dashboard_magics.PARSERS
         self._forget_completers = completion.install(self._shell, parsers)
 
     def detach(self) -> None:
@@ -202,6 +203,7 @@ def load(shell: Shell) -> None:
     """Register the magics and their hook; print nothing, start nothing."""
     _detach(shell)
     RayMagics(shell).attach()
+    dashboard_magics.load(shell)
 
 
 def unload(shell: Shell) -> None:
@@ -212,6 +214,7 @@ def unload(shell: Shell) -> None:
 
 
 def _detach(shell: Shell) -> None:
+    dashboard_magics.unload(shell)
     magics = shell.magics_manager.registry.get(RayMagics.__name__)
     if isinstance(magics, RayMagics):
         magics.detach()

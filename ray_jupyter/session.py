@@ -98,6 +98,11 @@ class Session:
         )
 
 
+def started_at() -> float | None:
+    """Return when the session of this driver started, in seconds since the epoch."""
+    return _info.started_at if _info is not None else None
+
+
 def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Session:
     """Start a session, or return the running one when ``arguments`` agree with it.
 

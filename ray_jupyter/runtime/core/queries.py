@@ -160,6 +160,20 @@ def memory(state: ClusterState, most: int) -> dict[str, Any]:
     return tables.memory(rows.objects(state), most)
 
 
+def changes(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what the dashboard folds: see ``core.changes``."""
+    from ray_jupyter.runtime.core.changes import answer
+
+    return answer(state, asked)
+
+
+def census(state: ClusterState, most: int) -> list[tuple[Any, ...]]:
+    """Return the largest objects: see ``core.changes``."""
+    from ray_jupyter.runtime.core.changes import census as largest
+
+    return largest(state, most)
+
+
 ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "failures": lambda state, _: list(state.failures),
     "references": lambda state, _: references(state),
@@ -175,4 +189,6 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "list": list_rows,
     "summarize": summarize,
     "memory": memory,
+    "changes": changes,
+    "census": census,
 }

@@ -1,0 +1,251 @@
+"""The thread that asks the backend what has changed and hands frames to whoever shows them.
+
+Lives here: how often is asked, when a snapshot is due, sessions that come and go. Does not:
+what frames say (``frames``), where they go (``iopub``, ``widget``).
+
+Rules
+    * Sinks are called in the feed's thread, one frame at a time, and must not block.
+    * Nothing here keeps a session alive, nor starts one.
+    * The cost has a bound whatever the work does: answers have a bounded size, and what must
+      look at every object is asked so rarely that it takes two hundredths of the time.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ray_jupyter import session
+from ray_jupyter.backends.base import Backend
+from ray_jupyter.dashboard import frames
+from ray_jupyter.dashboard.frames import Frame
+from ray_jupyter.dashboard.hints import hints
+from ray_jupyter.dashboard.model import Model
+from ray_jupyter.dashboard.processes import Meter
+from ray_jupyter.errors import RayError
+from ray_jupyter.runtime.client.task_errors import text_of_task_error
+
+LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.25, 0.5
+"""Pauses between questions: while something happens, in a flood of tasks, and else."""
+SNAPSHOT_S = 4.0
+"""After so long without one, the next frame with news is a snapshot: for pages that were
+reloaded, and for gaps."""
+HEARTBEAT_S = 1.0
+CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 50_000, 150
+"""The objects are asked for this often, at most in a 50th of the time, if they are not more."""
+ANSWER_S = 5.0
+LOGS_MAX = 500
+_CELLS_MAX = 32
+
+Sink = Callable[[Frame], object]
+
+
+class Feed:
+    """See the module. ``sinks`` get every frame; it runs while there are some.
+
+    Attributes:
+        model: of the session that runs, or of the last one; ``None`` before the first.
+        variables: gives the names of variables that hold an object, by its id.
+    """
+
+    def __init__(self) -> None:
+        self.model: Model | None = None
+        self.sinks: list[Sink] = []
+        self.variables: Callable[[], dict[int, list[str]]] = dict
+        self.lock = threading.RLock()
+        """Held while the model changes: whoever reads it in another thread takes it."""
+        self._cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
+        self._new_cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
+        self._logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
+        self._new_logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
+        self._objects: list[list[Any]] = []
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._meter = Meter()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._seq = 0
+        self._width_us = 0
+        self._last: dict[str, int] = {}
+        self._is_over = False
+        self._snapshot_at_s = self._heartbeat_at_s = self._measured_at_s = 0.0
+        self._census_at_s = 0.0
+        self._lively_until_s = 0.0
+        self._objects_changed = False
+
+    # Whoever shows it
+
+    def attach(self, sink: Sink) -> None:
+        """Hand frames to ``sink`` from now on, a snapshot first."""
+        self.sinks.append(sink)
+        self._snapshot_at_s = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Run the thread, if it does not run yet; a second call only makes it look at once."""
+        if self._thread is None or not self._thread.is_alive():
+            # In a copy of the context, because ipykernel finds there what belongs to a thread.
+            run = contextvars.copy_context().run
+            self._thread = threading.Thread(
+                target=run, args=(self._run,), name="ray_jupyter dashboard", daemon=True
+            )
+            self._thread.start()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread and forget the sinks."""
+        self.sinks.clear()
+        thread, self._thread = self._thread, None
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def begin_cell(self, cell_id: str, label: str) -> None:
+        """A cell begins to run: what is submitted from now on belongs to it."""
+        cell = (cell_id, label, time.monotonic_ns())
+        self._cells.append(cell)
+        self._new_cells.append(cell)
+
+    def log(self, task_id: int, pid: int, stream: str, text: str) -> None:
+        """Note what a task printed."""
+        self._new_logs.append([time.monotonic_ns(), task_id, pid, stream, text[:2_000]])
+
+    def snapshot(self) -> Frame | None:
+        """Return the whole state as it is now; ``None`` if there never was a session."""
+        with self.lock:
+            self._update()
+            return None if self.model is None else self._snapshot(self._seq)
+
+    # The thread
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while self.sinks and self._thread is threading.current_thread():
+            self._wake.wait(pause_s)
+            self._wake.clear()
+            with self.lock:
+                flooded = self._update()
+                frame = self._next_frame()
+            if frame is not None:
+                for sink in list(self.sinks):
+                    sink(frame)
+            lively = time.monotonic() < self._lively_until_s
+            pause_s = FLOODED_S if flooded else LIVELY_S if lively else QUIET_S
+
+    def _update(self) -> bool:
+        """Ask and fold; return whether more happened than is told task by task."""
+        backend = session.current
+        if backend is None:
+            self._is_over = self.model is not None
+            return False
+        if self.model is None or self.model.session_id != backend.session_id:
+            self._begin(backend)
+        model = self.model
+        assert model is not None
+        while self._new_cells:
+            model.begin_cell(*self._new_cells.popleft())
+        try:
+            answer = backend.query("changes", model.question(), ANSWER_S)
+            model.fold(answer, text_of_task_error)
+            if model.totals != self._last:
+                self._lively_until_s = time.monotonic() + 1.0
+            self._measure(model)
+            self._census(backend, model)
+        except (RayError, TimeoutError):  # it ends just now, or is busy: the next look tells
+            self._is_over = session.current is not backend
+            return False
+        self._is_over = False
+        return bool(answer["groups"])
+
+    def _begin(self, backend: Backend) -> None:
+        started_ns = time.monotonic_ns()
+        if backend is session.current and (known := session.started_at()) is not None:
+            started_ns -= int(max(0.0, time.time() - known) * 1e9)
+        self.model = Model(backend.session_id, started_ns)
+        self._forget()
+        self._objects = []
+        self._logs.clear()
+        self._new_cells.clear()
+        self._new_cells.extend(self._cells)
+
+    def _measure(self, model: Model) -> None:
+        now_s = time.monotonic()
+        if now_s - self._measured_at_s >= HEARTBEAT_S:
+            self._measured_at_s = now_s
+            model.measure(self._meter.read(row[1] for row in model.lanes if row[2] != "GONE"))
+
+    def _census(self, backend: Backend, model: Model) -> None:
+        began_s = time.monotonic()
+        if began_s < self._census_at_s or model.totals["objects"] > CENSUS_MAX:
+            return
+        names = self.variables()
+        rows = [
+            [*row, model.maker(row[0]), names.get(row[0], [])]
+            for row in backend.query("census", CENSUS_ROWS, ANSWER_S)
+        ]
+        self._objects_changed = self._objects_changed or rows != self._objects
+        self._objects = rows
+        took_s = time.monotonic() - began_s
+        self._census_at_s = began_s + max(CENSUS_S, CENSUS_SHARE * took_s)
+
+    # Frames
+
+    def _next_frame(self) -> Frame | None:
+        model = self.model
+        if model is None:
+            return None
+        now_s = time.monotonic()
+        frame = frames.delta(model, self._seq + 1, self._now_us(), self._width_us)
+        self._width_us = model.bins.width_us
+        logs = self._take_logs()
+        same = frames.is_empty(frame) and not logs and not self._objects_changed
+        ended = self._is_over and not self._last.get("is_over")
+        if same and model.totals == self._last and not ended:
+            beats = model.totals["live"] and now_s - self._heartbeat_at_s >= HEARTBEAT_S
+            if not beats and self._snapshot_at_s:
+                return None
+        self._seq += 1
+        self._last = dict(model.totals)
+        self._heartbeat_at_s = now_s
+        if now_s - self._snapshot_at_s >= SNAPSHOT_S or ended:
+            self._snapshot_at_s = now_s
+            frame = self._snapshot(self._seq)
+        else:
+            frame["logs"] = logs
+            if self._objects_changed:
+                frame["objects"] = self._objects
+            frame["hints"] = hints(model)
+        self._objects_changed = False
+        if self._is_over:
+            self._last["is_over"] = 1
+        frame["is_over"] = self._is_over
+        return frame
+
+    def _snapshot(self, seq: int) -> Frame:
+        assert self.model is not None
+        frame = frames.snapshot(self.model, seq, self._now_us())
+        self._take_logs()
+        frame["logs"] = list(self._logs)[-60:]
+        frame["objects"] = self._objects[:60]
+        frame["hints"] = hints(self.model)
+        frame["started_ms"] = round(time.time() * 1000 - self._now_us() / 1000)
+        frame["is_over"] = self._is_over
+        return frame
+
+    def _take_logs(self) -> list[list[Any]]:
+        taken: list[list[Any]] = []
+        while self._new_logs and len(taken) < 40:
+            at_ns, *rest = self._new_logs.popleft()
+            assert self.model is not None
+            taken.append([(at_ns - self.model.origin_ns) // 1000, *rest])
+        self._logs += taken
+        return taken
+
+    def _now_us(self) -> int:
+        assert self.model is not None
+        return (time.monotonic_ns() - self.model.origin_ns) // 1000

@@ -1,0 +1,110 @@
+"""``%ray_dashboard``, ``%ray_report`` and ``%ray_trace``.
+
+Lives here: options, and which cell runs now. Does not: what is shown (``ray_jupyter.dashboard``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+
+from ray_jupyter import api, session
+from ray_jupyter.dashboard.live import Live
+from ray_jupyter.dashboard.report import write_report
+from ray_jupyter.notebook import Shell
+from ray_jupyter.notebook.arguments import MagicParser, explained_by
+
+
+def _file_parser(name: str, ending: str) -> MagicParser:
+    parser = MagicParser(name)
+    parser.add_argument("file", metavar="FILE", help=f"where to write it, such as run{ending}")
+    return parser
+
+
+_DASHBOARD = MagicParser("%ray_dashboard")
+_REPORT = _file_parser("%ray_report", ".html")
+_TRACE = _file_parser("%ray_trace", ".json")
+PARSERS = {parser.prog: parser for parser in (_DASHBOARD, _REPORT, _TRACE)}
+
+
+@magics_class
+class DashboardMagics(Magics):
+    """The dashboard from the notebook."""
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self._shell = shell
+        self.live = Live(shell)
+
+    @explained_by(_DASHBOARD)
+    @no_var_expand
+    @line_magic
+    def ray_dashboard(self, line: str) -> None:
+        """Show the work while it runs: functions, workers, tasks, objects, logs.
+
+        The output stays live in JupyterLab and Notebook 7, and a picture of it stays in the
+        saved notebook.
+        """
+        __tracebackhide__ = True
+        _DASHBOARD.parse_line(line)
+        self.live.show()
+
+    @explained_by(_REPORT)
+    @no_var_expand
+    @line_magic
+    def ray_report(self, line: str) -> None:
+        """Write the session so far as one HTML file that works without a network."""
+        __tracebackhide__ = True
+        path = Path(_REPORT.parse_line(line).file).expanduser()
+        if session.current is None and self.live.feed.model is None:
+            raise UsageError("%ray_report: no session has run yet; there is nothing to report")
+        size_bytes = _written("%ray_report", lambda: write_report(path, self.live.feed))
+        print(f"{path} · {size_bytes / 1e6:.1f} MB")
+
+    @explained_by(_TRACE)
+    @no_var_expand
+    @line_magic
+    def ray_trace(self, line: str) -> None:
+        """Write the tasks so far as a trace, for Perfetto or chrome://tracing."""
+        __tracebackhide__ = True
+        path = Path(_TRACE.parse_line(line).file).expanduser()
+        if session.current is None:
+            raise UsageError("%ray_trace: no session is running; there is nothing to trace")
+        _written("%ray_trace", lambda: api.timeline(str(path)))
+        print(f"{path} · {path.stat().st_size / 1e6:.1f} MB · open it at ui.perfetto.dev")
+
+    def before_cell(self, info: Any) -> None:
+        """Tell the feed which cell runs."""
+        cell_id = getattr(info, "cell_id", None) or f"In[{self._shell.execution_count}]"
+        self.live.feed.begin_cell(cell_id, f"[{self._shell.execution_count}]")
+
+
+def load(shell: Shell) -> None:
+    """Add the magics to a shell."""
+    magics = DashboardMagics(shell)
+    shell.register_magics(magics)
+    shell.events.register("pre_run_cell", magics.before_cell)
+    magics.live.open()
+
+
+def unload(shell: Shell) -> None:
+    """Take them away again, if they are there."""
+    magics = shell.magics_manager.registry.pop(DashboardMagics.__name__, None)
+    if not isinstance(magics, DashboardMagics):
+        return
+    magics.live.close()
+    shell.events.unregister("pre_run_cell", magics.before_cell)
+    shell.configurables.remove(magics)
+    for kind, names in magics.magics.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _written(magic: str, write: Any) -> Any:
+    try:
+        return write()
+    except OSError as error:
+        raise UsageError(f"{magic}: the file cannot be written: {error}") from None
