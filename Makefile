@@ -8,7 +8,11 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint fmt bench check clean
+.PHONY: help demo lab test lint fmt bench replay check clean FORCE
+
+# The dashboard's front end: built only for what needs it, and only when its sources changed.
+FRONT := ray_jupyter/dashboard/static/made_from.txt
+$(VENV)/.has-test $(VENV)/.has-lab: $(FRONT)
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -36,17 +40,23 @@ fmt: $(VENV)/.has-lint  ## format the code and mend what ruff can mend
 bench: $(VENV)/.has-bench  ## measure beside Ray, Dask and the others (installs them)
 	$(BIN)/python -m benchmarks $(ARGS)
 
+replay: $(VENV)/.has-test  ## show the dashboard with a recorded session, in the browser
+	$(BIN)/python -m ray_jupyter.dashboard.replay $(ARGS)
+
 check: lint test demo  ## what CI runs
 
 clean:  ## remove the environment and every cache
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) labextension/node_modules labextension/lib ray_jupyter/labextension ray_jupyter/dashboard/static build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per extra of pyproject.toml: the second `make` installs nothing.
 $(VENV)/.has-%: pyproject.toml | $(BIN)/python
 	@echo "installing ray_jupyter[$*] into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@RAY_JUPYTER_FRONT_END=skip $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
 	@touch $@
+
+$(FRONT): FORCE
+	@$(PYTHON) labextension/front_end.py
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || \

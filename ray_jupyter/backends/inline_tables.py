@@ -99,7 +99,7 @@ class Tables:
             "task_wall_ns", "task_cpu_ns",
         )  # fmt: skip
         return {
-            "cursor": cursor, "forgotten": forgotten, "failures": {},
+            "cursor": cursor, "forgotten": forgotten, "failures": {}, "waiting": [],
             "tasks": [tuple(t._replace(error_text=texts.get(t.id, ""))) for t in tasks],
             "groups": [tuple(group) for group in groups],
             "live": [(*key, count) for key, count in live.items()],

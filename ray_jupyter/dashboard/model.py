@@ -132,6 +132,7 @@ class Model:
             self._fold_edges(task)
             if task.status == "FAILED":
                 self._fold_error(task, answer["failures"].get(task.id), text_of)
+        self._fold_waiting(answer["waiting"])
         self._fold_live(answer["live"])
 
     def _fold_group(self, group: Group) -> None:
@@ -208,6 +209,18 @@ class Model:
         for node, count in running.items():
             self._set(node, RUNNING, count)
 
+    def _fold_waiting(self, waiting: Sequence[tuple[Any, ...]]) -> None:
+        """Draw the edges of what is to come; they are counted when the tasks have ended."""
+        for task, name, kind, submit_ns, _, _ in waiting:
+            self._made(task, self._node(name, kind, self._cell_at(submit_ns)))
+        for task, _, _, _, parent, arguments in waiting:
+            target = self._makers[task]
+            if (source := self._makers.get(parent)) is not None:
+                self._edge(source, target, LAUNCHED, 0)
+            for object_id in arguments:
+                if (source := self._makers.get(object_id)) is not None:
+                    self._edge(source, target, DATA, 0)
+
     def _fold_live(self, live: Sequence[tuple[str, str, int]]) -> None:
         counts = {(name[:NAME_MAX], kind): count for name, kind, count in live}
         owners: dict[int, int] = {}
@@ -263,6 +276,8 @@ class Model:
     def _edge(self, source: int, target: int, kind: int, count: int) -> None:
         key = (source, target, kind)
         edge = self._edges.get(key)
+        if edge is not None and not count:
+            return
         if edge is None:
             if len(self.edges) >= EDGES_MAX:
                 return

@@ -38,6 +38,10 @@ class DashboardMagics(Magics):
         super().__init__(shell)
         self._shell = shell
         self.live = Live(shell)
+        # Newer versions of IPython count a cell before it runs, older ones after it. This runs in
+        # a cell, whose source is the last that was stored.
+        number = len(shell.history_manager.input_hist_parsed) - 1
+        self._counted_ahead = max(0, min(1, shell.execution_count - number))
 
     @explained_by(_DASHBOARD)
     @no_var_expand
@@ -78,8 +82,9 @@ class DashboardMagics(Magics):
 
     def before_cell(self, info: Any) -> None:
         """Tell the feed which cell runs."""
-        cell_id = getattr(info, "cell_id", None) or f"In[{self._shell.execution_count}]"
-        self.live.feed.begin_cell(cell_id, f"[{self._shell.execution_count}]")
+        number = self._shell.execution_count - self._counted_ahead
+        cell_id = getattr(info, "cell_id", None) or f"In[{number}]"
+        self.live.feed.begin_cell(cell_id, f"[{number}]")
 
 
 def load(shell: Shell) -> None:

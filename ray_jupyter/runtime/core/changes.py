@@ -10,7 +10,7 @@ import heapq
 from itertools import islice
 from typing import Any
 
-from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, TaskRecord
 from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.messages import ACTOR, FAILED, SPILLED, STORED
 
@@ -25,6 +25,8 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         ``live``: (name, kind, how many have not ended) by function; of a class, its actors.
         ``workers``: (id, pid, activity, actor's class, how many tasks it has, of the first of them
         (id, name, kind, when submitted), when it last began or ended one) each.
+        ``waiting``: some of the newest tasks that have not ended, and what they wait for: (id,
+        name, kind, when submitted, parent, arguments) each. The shape of what is to come.
         ``totals``: numbers of the whole session.
     """
     new = max(0, state.records_total - asked["since"])
@@ -41,6 +43,7 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         "failures": _failures(state, {task.id for task in tasks if task.status == "FAILED"}),
         "live": _live(state),
         "workers": [_worker(state, worker) for worker in workers],
+        "waiting": _waiting(state),
         "totals": _totals(state, workers),
     }
 
@@ -101,6 +104,23 @@ def census(state: ClusterState, most: int) -> list[tuple[Any, ...]]:
         size_bytes = record.size_bytes or (len(value) if type(value) is bytes else 0)
         rows.append((object_id, size_bytes, location, record.holders, pids, pins, value is None))
     return rows
+
+
+def _waiting(state: ClusterState) -> list[tuple[Any, ...]]:
+    found: dict[int, TaskRecord] = {}
+    for task in islice(reversed(state.tasks.values()), changes.WAITING_MAX):
+        found[task.id] = task
+        for object_id in task.deps[: changes.ARGUMENTS_MAX]:
+            record = state.objects.get(object_id)
+            if record is not None and record.producer is not None:
+                found.setdefault(record.producer.id, record.producer)
+    return [
+        (
+            task.id, task.template.name, task.template.kind, task.submit_ns, task.parent,
+            task.deps[: changes.ARGUMENTS_MAX],
+        )
+        for task in found.values()
+    ]  # fmt: skip
 
 
 def _totals(state: ClusterState, workers: list[ClientRecord]) -> dict[str, int]:

@@ -25,6 +25,9 @@ FAILURES_MAX = 100
 HELD_MAX = 8
 """So many tasks of each worker are told: the one that runs, those below it, some of the next."""
 
+WAITING_MAX = 24
+"""So many of the newest tasks that wait are told."""
+
 
 class EndedTask(NamedTuple):
     """A task that ended; ``start_ns`` is 0 if it never ran, ``worker`` then too."""
