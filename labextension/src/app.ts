@@ -15,6 +15,7 @@ import { Detail, type Actions } from './views/detail';
 import { GraphView } from './views/graph';
 import { LogsView } from './views/logs';
 import { ObjectsView } from './views/objects';
+import { OverviewView } from './views/overview';
 import { TasksView } from './views/tasks';
 import { TimelineView } from './views/timeline';
 import type { Stage, Table, View } from './views/view';
@@ -52,7 +53,8 @@ export class App implements Stage {
 
   private readonly root = el('div', { class: 'app', role: 'region', 'aria-label': 'ray_jupyter dashboard' });
   private readonly views: View[] = [
-    new GraphView(), new TimelineView(), new WorkersView(), new ObjectsView(), new TasksView(), new LogsView()
+    new OverviewView(), new GraphView(), new TimelineView(), new WorkersView(), new ObjectsView(), new TasksView(),
+    new LogsView()
   ];
   private readonly tabs = new Map<string, HTMLButtonElement>();
   private readonly head = el('div', { class: 'head' });

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 BINS_MAX = 512
 """Most bins of one lane."""
-CELLS_MAX = 4096
+CELLS_MAX = 2048
 """Most bins of all lanes together; with many lanes each has fewer."""
-BINS_MIN = 64
+BINS_MIN = 32
 FIRST_WIDTH_US = 50_000
 
 

@@ -35,10 +35,10 @@ SNAPSHOT_S = 4.0
 """After so long without one, the next frame with news is a snapshot: for pages that were
 reloaded, and for gaps."""
 HEARTBEAT_S = 1.0
-CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 50_000, 150
+CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 50_000, 120
 """The objects are asked for this often, at most in a 50th of the time, if they are not more."""
 ANSWER_S = 5.0
-LOGS_MAX = 500
+LOGS_MAX, LOG_MAX = 500, 2_000
 _CELLS_MAX = 32
 
 Sink = Callable[[Frame], object]
@@ -98,12 +98,12 @@ class Feed:
         self._wake.set()
 
     def stop(self) -> None:
-        """End the thread and forget the sinks."""
-        self.sinks.clear()
+        """End the thread and forget the sinks; what it has made until then they still get."""
         thread, self._thread = self._thread, None
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+        self.sinks.clear()
 
     def begin_cell(self, cell_id: str, label: str) -> None:
         """A cell begins to run: what is submitted from now on belongs to it."""
@@ -113,7 +113,10 @@ class Feed:
 
     def log(self, task_id: int, pid: int, stream: str, text: str) -> None:
         """Note what a task printed."""
-        self._new_logs.append([time.monotonic_ns(), task_id, pid, stream, text[:2_000]])
+        model = self.model
+        if model is not None:
+            at_us = (time.monotonic_ns() - model.origin_ns) // 1000
+            self._new_logs.append([at_us, task_id, pid, stream, text[:LOG_MAX]])
 
     def snapshot(self) -> Frame | None:
         """Return the whole state as it is now; ``None`` if there never was a session."""
@@ -170,6 +173,7 @@ class Feed:
         self._forget()
         self._objects = []
         self._logs.clear()
+        self._new_logs.clear()
         self._new_cells.clear()
         self._new_cells.extend(self._cells)
 
@@ -185,7 +189,7 @@ class Feed:
             return
         names = self.variables()
         rows = [
-            [*row, model.maker(row[0]), names.get(row[0], [])]
+            [*row, model.maker(row[0]), [name[:40] for name in names.get(row[0], [])]]
             for row in backend.query("census", CENSUS_ROWS, ANSWER_S)
         ]
         self._objects_changed = self._objects_changed or rows != self._objects
@@ -200,10 +204,12 @@ class Feed:
         if model is None:
             return None
         now_s = time.monotonic()
-        frame = frames.delta(model, self._seq + 1, self._now_us(), self._width_us)
+        frame = frames.delta(
+            model, self._seq + 1, self._now_us(), self._width_us, self._new_logs
+        )  # fmt: skip
         self._width_us = model.bins.width_us
-        logs = self._take_logs()
-        same = frames.is_empty(frame) and not logs and not self._objects_changed
+        self._logs += frame["logs"]
+        same = frames.is_empty(frame) and not self._objects_changed
         ended = self._is_over and not self._last.get("is_over")
         if same and model.totals == self._last and not ended:
             beats = model.totals["live"] and now_s - self._heartbeat_at_s >= HEARTBEAT_S
@@ -214,11 +220,14 @@ class Feed:
         self._heartbeat_at_s = now_s
         if now_s - self._snapshot_at_s >= SNAPSHOT_S or ended:
             self._snapshot_at_s = now_s
+            # The snapshot has the newest tasks only: what the delta told goes with the next one.
+            model.new_tasks.extendleft(reversed(frame["tasks"]))
             frame = self._snapshot(self._seq)
+            if frame.get("bins_left_out"):
+                self._width_us = 0
         else:
-            frame["logs"] = logs
             if self._objects_changed:
-                frame["objects"] = self._objects
+                frame["objects"] = frames.fitting(self._objects)
             frame["hints"] = hints(model)
         self._objects_changed = False
         if self._is_over:
@@ -228,23 +237,13 @@ class Feed:
 
     def _snapshot(self, seq: int) -> Frame:
         assert self.model is not None
-        frame = frames.snapshot(self.model, seq, self._now_us())
-        self._take_logs()
-        frame["logs"] = list(self._logs)[-60:]
-        frame["objects"] = self._objects[:60]
-        frame["hints"] = hints(self.model)
+        extras = {
+            "hints": hints(self.model), "logs": self._logs, "objects": self._objects,
+        }  # fmt: skip
+        frame = frames.snapshot(self.model, seq, self._now_us(), extras)
         frame["started_ms"] = round(time.time() * 1000 - self._now_us() / 1000)
         frame["is_over"] = self._is_over
         return frame
-
-    def _take_logs(self) -> list[list[Any]]:
-        taken: list[list[Any]] = []
-        while self._new_logs and len(taken) < 40:
-            at_ns, *rest = self._new_logs.popleft()
-            assert self.model is not None
-            taken.append([(at_ns - self.model.origin_ns) // 1000, *rest])
-        self._logs += taken
-        return taken
 
     def _now_us(self) -> int:
         assert self.model is not None

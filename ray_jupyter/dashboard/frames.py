@@ -9,68 +9,95 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from itertools import islice
+from collections.abc import Iterable, Reversible
+from itertools import takewhile
 from typing import Any
 
 from ray_jupyter.dashboard.model import COLUMNS, Model
 
 FRAME_BYTES = 64_000
-TASKS_BYTES = 24_000
-"""So much of a frame is single tasks at most, so much errors; more is left for the next."""
-ERRORS_BYTES = 8_000
+SHARES = {"tasks": 24_000, "errors": 8_000, "logs": 8_000, "objects": 12_000}
+"""So much of a frame these may take at most; more of them is left for the next, or left out."""
 VERSION = 1
 
 Frame = dict[str, Any]
+_TABLES = ("cells", "nodes", "edges", "lanes")
 
 
-def snapshot(model: Model, seq: int, now_us: int) -> Frame:
-    """Return the whole state, with the newest tasks as far as they fit."""
+def snapshot(model: Model, seq: int, now_us: int, extras: Frame) -> Frame:
+    """Return the whole state, with the newest tasks, errors and ``extras`` as far as they fit.
+
+    Where even the tables leave no room for the bins, they are left out (``bins_left_out``):
+    the next delta has to tell all of them.
+    """
     frame = _frame(model, "snapshot", seq, now_us)
     frame["columns"] = COLUMNS
-    for table in ("cells", "nodes", "edges", "lanes"):
+    for table in _TABLES:
         frame[table] = [[place, *row] for place, row in enumerate(getattr(model, table))]
-    frame["bins"] = {"width_us": model.bins.width_us, "lanes": model.bins.rows(), "all": True}
-    frame["errors"] = _newest(model.errors.values(), ERRORS_BYTES)
-    room = FRAME_BYTES - size_bytes(frame) - 1_000
-    frame["tasks"] = _newest(model.tasks, min(TASKS_BYTES, room))
-    if room < 0:  # thousands of edges: the picture is a tangle anyway
-        frame["edges"] = frame["edges"][:200]
-        frame["errors"] = []
+    room = _Room(FRAME_BYTES - size_bytes(frame))
+    bins = {"width_us": model.bins.width_us, "lanes": model.bins.rows(), "all": True}
+    if not room.has(bins):
+        bins = {"width_us": model.bins.width_us, "lanes": {}, "all": False}
+        frame["bins_left_out"] = True
+    frame["bins"] = bins
+    frame["hints"] = extras["hints"] if room.has(extras["hints"]) else []
+    frame["errors"] = room.newest(model.errors.values(), SHARES["errors"])
+    frame["logs"] = room.newest(extras["logs"], SHARES["logs"])
+    frame["objects"] = room.first(extras["objects"], SHARES["objects"])
+    frame["tasks"] = room.newest(model.tasks, SHARES["tasks"])
     return frame
 
 
-def delta(model: Model, seq: int, now_us: int, width_us: int) -> Frame:
-    """Return what changed since the last call, and forget that it did.
+def delta(
+    model: Model, seq: int, now_us: int, width_us: int, logs: deque[list[Any]] | None = None
+) -> Frame:
+    """Return what changed since the last call and fits, and forget that it did.
 
     Args:
         model: to describe.
         seq: number of the frame.
         now_us: the time, as the model counts it.
         width_us: of the bins in the frame before; when it changed, all bins are told.
+        logs: what was printed; what is told is taken away.
     """
     frame = _frame(model, "delta", seq, now_us)
-    for table, places in model.changed.items():
-        rows = getattr(model, table)
-        frame[table] = [[place, *rows[place]] for place in sorted(places)]
-        places.clear()
+    room = _Room(FRAME_BYTES - size_bytes(frame) - SHARES["objects"])
     bins, all_of_them = model.bins, model.bins.width_us != width_us
-    cells = None if all_of_them else bins.changed
-    frame["bins"] = {"width_us": bins.width_us, "lanes": bins.rows(cells), "all": all_of_them}
+    told = {
+        "width_us": bins.width_us, "all": all_of_them,
+        "lanes": bins.rows(None if all_of_them else bins.changed),
+    }  # fmt: skip
+    room.has(told)
     bins.changed.clear()
-    frame["errors"] = _taken(model.new_errors, ERRORS_BYTES)
-    frame["tasks"] = _taken(model.new_tasks, TASKS_BYTES)
+    frame["bins"] = told
+    for table in _TABLES:
+        frame[table] = []
+        for place in sorted(model.changed[table]):
+            row = [place, *getattr(model, table)[place]]
+            if not room.has(row):
+                break  # the others stay noted as changed
+            frame[table].append(row)
+            model.changed[table].discard(place)
+    frame["errors"] = room.taken(model.new_errors, SHARES["errors"])
+    frame["logs"] = room.taken(logs if logs is not None else deque(), SHARES["logs"])
+    frame["tasks"] = room.taken(model.new_tasks, SHARES["tasks"])
     return frame
+
+
+def fitting(objects: list[list[Any]]) -> list[list[Any]]:
+    """Return the objects that a delta has room for, the largest first."""
+    return _Room(SHARES["objects"] + 500).first(objects, SHARES["objects"])
 
 
 def is_empty(frame: Frame) -> bool:
     """Return whether a delta says nothing new."""
-    tables = ("cells", "nodes", "edges", "lanes", "errors", "tasks")
+    tables = (*_TABLES, "errors", "logs", "tasks")
     return not any(frame[table] for table in tables) and not frame["bins"]["lanes"]
 
 
 def size_bytes(value: object) -> int:
-    """Return how long a value is as JSON."""
-    return len(json.dumps(value, separators=(",", ":")))
+    """Return how long a value is as JSON on the wire."""
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def _frame(model: Model, kind: str, seq: int, now_us: int) -> Frame:
@@ -80,20 +107,36 @@ def _frame(model: Model, kind: str, seq: int, now_us: int) -> Frame:
     }  # fmt: skip
 
 
-def _taken(rows: deque[list[Any]], most_bytes: int) -> list[list[Any]]:
-    taken: list[list[Any]] = []
-    while rows and (most_bytes := most_bytes - size_bytes(rows[0]) - 1) >= 0:
-        taken.append(rows.popleft())
-    if rows and not taken:  # one row larger than the limit would block all others
-        rows.popleft()
-    return taken
+class _Room:
+    """What is left of a frame."""
 
+    def __init__(self, left_bytes: int) -> None:
+        self._left_bytes = left_bytes - 500  # for the names of the parts
 
-def _newest(rows: Any, most_bytes: int) -> list[list[Any]]:
-    kept: list[list[Any]] = []
-    for row in islice(reversed(rows), 2_000):
-        most_bytes -= size_bytes(row) + 1
-        if most_bytes < 0:
-            break
-        kept.append(row)
-    return kept[::-1]
+    def has(self, value: object) -> bool:
+        """Take room for a value, if there is so much."""
+        needed_bytes = size_bytes(value) + 1
+        if needed_bytes > self._left_bytes:
+            return False
+        self._left_bytes -= needed_bytes
+        return True
+
+    def first(self, rows: Iterable[list[Any]], share_bytes: int) -> list[list[Any]]:
+        """Return the first rows that fit into a share of what is left."""
+        share = _Room(min(share_bytes, self._left_bytes) + 500)
+        kept = list(takewhile(share.has, rows))
+        self._left_bytes -= size_bytes(kept)
+        return kept
+
+    def newest(self, rows: Reversible[list[Any]], share_bytes: int) -> list[list[Any]]:
+        """Return the last rows that fit."""
+        return self.first(reversed(rows), share_bytes)[::-1]
+
+    def taken(self, rows: deque[list[Any]], share_bytes: int) -> list[list[Any]]:
+        """Return the first rows that fit, and take them away."""
+        kept = self.first(rows, share_bytes)
+        for _ in kept:
+            rows.popleft()
+        if rows and not kept and size_bytes(rows[0]) > share_bytes:
+            rows.popleft()  # it never will fit, and would block all others
+        return kept

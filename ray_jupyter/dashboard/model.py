@@ -37,12 +37,12 @@ NAME, KIND, CELL, LIVE, RUNNING, FINISHED, FAILED, RETRIES, WALL, MOST, FIRST, L
 ASKED_MAX = 400
 """So many tasks are told one by one in each answer."""
 TASKS_MAX = 20_000
-NODES_MAX = 250
-EDGES_MAX = 1_000
-CELLS_MAX = 500
+NODES_MAX = 150
+EDGES_MAX = 600
+CELLS_MAX = 200
 EPOCHS_MAX = 32
 """So many of the newest cells are told apart; what was submitted before counts for the first."""
-NAME_MAX = 120
+NAME_MAX, NAME_BYTES = 80, 160
 ERROR_MAX = 2_000
 ERRORS_MAX = 200
 _MAKERS_MAX = 60_000
@@ -202,7 +202,7 @@ class Model:
                 if not index:
                     first = [node, task, self._us(max(since_ns, submit_ns))]
                     running[node] = running.get(node, 0) + (activity == "RUNNING")
-            self._set_lane(lane, [worker, pid, activity, actor[:NAME_MAX], *first, number])
+            self._set_lane(lane, [worker, pid, activity, _cut(actor), *first, number])
         for lane, row in enumerate(self.lanes):
             if lane not in present and row[2] != "GONE":
                 self._set_lane(lane, [*row[:2], "GONE", row[3], -1, 0, 0, 0])
@@ -222,7 +222,7 @@ class Model:
                     self._edge(source, target, DATA, 0)
 
     def _fold_live(self, live: Sequence[tuple[str, str, int]]) -> None:
-        counts = {(name[:NAME_MAX], kind): count for name, kind, count in live}
+        counts = {(_cut(name), kind): count for name, kind, count in live}
         owners: dict[int, int] = {}
         for key, count in counts.items():
             submitted = count + self._ended.get(key, 0)
@@ -263,7 +263,7 @@ class Model:
         row[LAST] = max(row[LAST], self._us(end_ns))
 
     def _node(self, name: str, kind: str, cell: int) -> int:
-        name = name[:NAME_MAX]
+        name = _cut(name)
         node = self._nodes.get((name, kind, cell))
         if node is None:
             if len(self.nodes) >= NODES_MAX and name != OTHERS:
@@ -317,3 +317,10 @@ class Model:
 
     def _cell_at(self, submit_ns: int) -> int:
         return self._cell_of(epoch_of(submit_ns, [start_ns for start_ns, _ in self._epochs]))
+
+
+def _cut(name: str) -> str:
+    """Return a name as far as it is shown; a frame has room for so many bytes of it."""
+    if len(name) <= NAME_BYTES // 4:  # the most that a character may take
+        return name
+    return name[:NAME_MAX].encode()[:NAME_BYTES].decode(errors="ignore")

@@ -38,32 +38,30 @@ def write_report(path: Path, feed: Feed) -> int:
 
 def page(frame: Frame) -> str:
     """Return the page of a snapshot."""
-    # JSON inside a script element: nothing in it may look like the element's end.
-    data = json.dumps(frame, separators=(",", ":")).replace("<", "\\u003c")
     module = static_text("dashboard.js")
     picture = base64.b64encode(to_svg(frame).encode()).decode()
     title = html.escape(f"ray_jupyter · {summary(frame)}")
-    shown = (
-        f'<noscript><img alt="{title}" src="data:image/svg+xml;base64,{picture}"></noscript>'
-        if module
-        else f'<img alt="{title}" src="data:image/svg+xml;base64,{picture}">'
-    )
-    source = base64.b64encode(module.encode()).decode()
-    script = (
-        f'<script type="application/json" id="frame">{data}</script>'
-        '<script type="module">'
-        f'const url = "data:text/javascript;base64,{source}";'
-        "const { mount } = await import(url);"
-        'mount(document.getElementById("dashboard"),'
-        ' JSON.parse(document.getElementById("frame").textContent));'
-        "</script>"
-        if module
-        else ""
-    )
+    image = f'<img alt="{title}" src="data:image/svg+xml;base64,{picture}">'
+    show = "dashboard.mount(document.getElementById('dashboard'), data);"
+    body = f"<noscript>{image}</noscript>{script_of(module, frame, show)}" if module else image
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        '<meta name="viewport" content="width=device-width">'
+        '<meta name="color-scheme" content="light dark">'
         f"<title>{title}</title><style>body{{margin:16px;font-family:system-ui,sans-serif}}"
-        f"#dashboard{{height:calc(100vh - 32px)}}</style></head><body>"
-        f'<div id="dashboard"></div>{shown}{script}</body></html>'
+        "#dashboard{height:calc(100vh - 32px)}</style></head><body>"
+        f'<div id="dashboard"></div>{body}</body></html>'
+    )
+
+
+def script_of(module: str, data: object, program: str) -> str:
+    """Return script elements in which ``program`` sees the ``dashboard`` module and ``data``."""
+    # JSON inside a script element: nothing in it may look like the element's end.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    source = base64.b64encode(module.encode()).decode()
+    return (
+        f'<script type="application/json" id="data">{text}</script><script type="module">'
+        f'import * as dashboard from "data:text/javascript;base64,{source}";'
+        "const data = JSON.parse(document.getElementById('data').textContent);"
+        f"{program}</script>"
     )

@@ -50,6 +50,9 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .pane { position: absolute; inset: 0; display: flex; flex-direction: column; min-height: 0; }
 .pane > .row { display: flex; gap: 6px; align-items: center; padding: 5px 10px; flex-wrap: wrap; color: var(--rd-faint); }
 .scroll { flex: 1; min-height: 0; overflow: auto; position: relative; }
+.overview > .pane { position: relative; inset: auto; flex: 0 1 auto; min-height: 92px; }
+.overview > .pane:first-child { flex: 1 1 0; border-bottom: 1px solid var(--rd-line); }
+.overview > .pane:last-child { max-height: 60%; }
 .empty { padding: 28px 16px; color: var(--rd-faint); text-align: center; }
 .hints { padding: 4px 12px; border-top: 1px solid var(--rd-line); background: var(--rd-raised); max-height: 68px; overflow: auto; }
 .hints div::before { content: "Hint: "; font-weight: 600; }
@@ -87,6 +90,8 @@ canvas.lanes { cursor: crosshair; }
 .graph .edge { fill: none; stroke: var(--rd-faint); stroke-width: 1.2; opacity: .75; }
 .graph .edge.launched { stroke-dasharray: 4 3; }
 .graph .critical .box, .graph .edge.critical { stroke: var(--rd-bad); stroke-width: 2.2; opacity: 1; }
+.graph .arrow { fill: var(--rd-faint); }
+.graph .label { fill: var(--rd-faint); font-size: 10.5px; paint-order: stroke; stroke: var(--rd-ground); stroke-width: 4px; }
 .graph .rail { fill: var(--rd-line); }
 .graph .bad { fill: var(--rd-bad); }
 .graph g.node { cursor: pointer; transition: transform .25s; }

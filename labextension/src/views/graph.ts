@@ -16,6 +16,7 @@ const TASKS_MAX = 250;
 const SIZE = { along: 178, across: 54 };
 const TASK_SIZE = { along: 118, across: 30 };
 const MARGIN = 12;
+const FIT_MIN = 0.6;
 
 interface Shape {
   key: number;
@@ -63,7 +64,12 @@ export class GraphView implements View {
       this.showsPath = !this.showsPath;
       if (this.stage) this.update(this.stage);
     });
-    this.picture_.append(this.lines, this.boxes);
+    const arrow = svg(
+      'marker',
+      { id: 'arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' },
+      svg('path', { d: 'M0,0.5 L8,4 L0,7.5 z', class: 'arrow' })
+    );
+    this.picture_.append(svg('defs', {}, arrow), this.lines, this.boxes);
     this.scroll.append(this.empty, this.picture_);
     this.element.append(el('div', { class: 'row' }, this.tasksButton, this.pathButton, this.note), this.scroll);
   }
@@ -87,7 +93,7 @@ export class GraphView implements View {
       columns: ['function', 'cell', 'kind', 'waiting', 'running', 'finished', 'failed', 'repeated', 'mean', 'longest', 'gets from', 'launched by'],
       rows: model.nodes.map(node => {
         const sources = (kind: string): string =>
-          model.edges.filter(e => e.to === node.place && e.kind === kind).map(e => `${model.nameOf(e.from)} (${count(e.count)})`).join(', ');
+          model.edges.filter(e => e.to === node.place && e.kind === kind && e.count).map(e => `${model.nameOf(e.from)} (${count(e.count)})`).join(', ');
         return [
           node.name, model.cellOf(node.place)?.label ?? '', node.kind, Math.max(0, node.live - node.running), node.running,
           node.finished, node.failed, node.retries, duration(node.wallUs / Math.max(1, node.finished + node.failed)),
@@ -122,7 +128,7 @@ export class GraphView implements View {
     const links = model.edges
       .filter(edge => edge && known.has(edge.from) && known.has(edge.to))
       .map(edge => ({
-        from: edge.from, to: edge.to, kind: edge.kind, label: count(edge.count),
+        from: edge.from, to: edge.to, kind: edge.kind, label: edge.count ? count(edge.count) : '',
         critical: critical?.links.has(`${edge.from}>${edge.to}`) ?? false
       }));
     const left = nodes.length - shown.length;
@@ -174,7 +180,11 @@ export class GraphView implements View {
   private paint(drawing: Drawing, isNarrow: boolean): void {
     const layout = this.layout!;
     const [width, height] = isNarrow ? [layout.across, layout.along] : [layout.along, layout.across];
-    set(this.picture_, { width: width + 2 * MARGIN, height: height + 2 * MARGIN, viewBox: `${-MARGIN} ${-MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}` });
+    const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
+    // A little too wide is made to fit; much too wide is scrolled, because it must be readable.
+    const fit = (this.scroll.clientWidth - 2) / wide;
+    const scale = fit >= FIT_MIN && fit < 1 ? fit : 1;
+    set(this.picture_, { width: wide * scale, height: high * scale, viewBox: `${-MARGIN} ${-MARGIN} ${wide} ${high}` });
     const at = (key: number): [number, number] => {
       const found = layout.nodes.get(key)!;
       return isNarrow ? [found.across, found.along] : [found.along, found.across];
@@ -228,7 +238,7 @@ export class GraphView implements View {
     drawing.links.forEach((link, index) => {
       let group = this.lines.childNodes[index] as SVGGElement | undefined;
       if (!group) {
-        group = svg('g', {}, svg('path'), svg('text', { class: 'small', 'text-anchor': 'middle' }));
+        group = svg('g', {}, svg('path', { 'marker-end': 'url(#arrow)' }), svg('text', { class: 'label', 'text-anchor': 'middle' }));
         this.lines.append(group);
       }
       const [x1, y1] = at(link.from);
@@ -241,7 +251,7 @@ export class GraphView implements View {
       });
       const label = group.lastChild as SVGTextElement;
       const self = link.from === link.to;
-      set(label, { x: self ? x1 : (x1 + x2) / 2, y: self ? y1 - across / 2 - 2 : (y1 + y2) / 2 - 4 });
+      set(label, { x: self ? x1 : (x1 + x2) / 2, y: self ? y1 - across / 2 - 2 : (y1 + y2) / 2 + 4 });
       say(label, link.label);
     });
   }

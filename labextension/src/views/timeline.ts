@@ -6,11 +6,12 @@
 import { CanvasPen, SvgPen, type Pen } from '../drawing/pen';
 import { button, el, say, set } from '../drawing/dom';
 import { colourOf, themeOf, type Theme } from '../drawing/palette';
-import type { Lane, Task } from '../model/model';
+import type { Lane, Model, Task } from '../model/model';
 import { ACTIVITIES, count, counted, cut, duration, moment } from '../model/words';
 import type { Stage, Table, View } from './view';
 
-const LANE = 26;
+const LANE_MIN = 24;
+const LANE_MAX = 38;
 const LABEL = 112;
 const AXIS = 20;
 const SINGLES_MAX = 5_000;
@@ -45,6 +46,7 @@ export class TimelineView implements View {
   private hits: Hit[] = [];
   private stage: Stage | undefined;
   private asked: Span | undefined;
+  private lane = LANE_MIN;
 
   constructor() {
     this.liveButton = button('All', 'Show the whole session and follow it', () => this.zoom(undefined));
@@ -65,7 +67,8 @@ export class TimelineView implements View {
     this.canvas.hidden = !lanes.length;
     if (!lanes.length) return;
     const width = this.scroll.clientWidth;
-    const height = lanes.length * LANE + AXIS;
+    this.lane = Math.max(LANE_MIN, Math.min(LANE_MAX, (this.scroll.clientHeight - AXIS - 4) / lanes.length));
+    const height = lanes.length * this.lane + AXIS;
     const ratio = window.devicePixelRatio || 1;
     if (width < 1) return;
     if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
@@ -113,7 +116,7 @@ export class TimelineView implements View {
     const lanes = stage.model.lanes.filter(Boolean);
     const theme = themeOf(this.element);
     const width = Math.max(400, this.scroll.clientWidth);
-    const pen = new SvgPen(width, lanes.length * LANE + AXIS, theme.ground, theme.font);
+    const pen = new SvgPen(width, lanes.length * this.lane + AXIS, theme.ground, theme.font);
     this.draw(pen, width, lanes, theme, stage);
     return pen.toString();
   }
@@ -126,7 +129,8 @@ export class TimelineView implements View {
       for (const at of bins.keys()) first = Math.min(first, at * stage.model.binWidthUs);
     }
     for (const task of stage.model.running()) first = Math.min(first, task.startUs);
-    const to = Math.max(stage.model.nowUs, 1_000);
+    // While nothing runs the picture rests, so that a long pause does not shrink what was done.
+    const to = Math.max(stage.model.totals['live'] ? stage.model.nowUs : lastUs(stage.model), 1_000);
     const from = first === Infinity ? 0 : Math.max(0, first);
     return { from: Math.min(from, to - 1_000), to };
   }
@@ -150,18 +154,18 @@ export class TimelineView implements View {
     const withTiles = !single || sampled;
     const rows = new Map(lanes.map((lane, index) => [lane.place, index]));
     lanes.forEach((lane, index) => {
-      const y = index * LANE;
+      const y = index * this.lane;
       const sign = ACTIVITIES[lane.activity]?.sign ?? '';
-      pen.text(6, y + 16, `${sign} ${cut(nameOf(lane), 15)}`, lane.activity === 'GONE' ? theme.faint : theme.ink, 11);
-      pen.rect(left, y + 3, width - left - 8, LANE - 6, theme.raised);
+      pen.text(6, y + this.lane / 2 + 4, `${sign} ${cut(nameOf(lane), 15)}`, lane.activity === 'GONE' ? theme.faint : theme.ink, 11);
+      pen.rect(left, y + 3, width - left - 8, this.lane - 6, theme.raised);
     });
     if (withTiles) this.tiles(pen, lanes, stage, x, span, single ? 0.35 : 1);
     if (single) this.singles(pen, [...tasks, ...model.running()], rows, x, span, theme, stage);
     else for (const task of model.running()) this.singles(pen, [task], rows, x, span, theme, stage);
-    this.axis(pen, lanes.length * LANE, left, width - 8, span, theme);
+    this.axis(pen, lanes.length * this.lane, left, width - 8, span, theme);
     if (this.drag) {
       const [a, b] = [Math.min(this.drag.from, this.drag.to), Math.max(this.drag.from, this.drag.to)];
-      pen.rect(a, 0, b - a, lanes.length * LANE, theme.accent, 0.2);
+      pen.rect(a, 0, b - a, lanes.length * this.lane, theme.accent, 0.2);
     }
     const known = `${count(tasks.length)} tasks drawn one by one`;
     const busy = single ? (sampled ? `${known}, of many more` : known) : `${count(tasks.length)} tasks as tiles; zoom in to see single ones`;
@@ -174,10 +178,10 @@ export class TimelineView implements View {
       for (const [at, busy, node] of model.bins.get(lane.place)?.values() ?? []) {
         const [from, to] = [at * model.binWidthUs, (at + 1) * model.binWidthUs];
         if (to < span.from || from > span.to) continue;
-        const tall = Math.max(1.5, ((LANE - 6) * busy) / 1000);
+        const tall = Math.max(1.5, ((this.lane - 6) * busy) / 1000);
         const start = x(Math.max(from, span.from));
         const wide = Math.max(1, x(Math.min(to, span.to)) - start);
-        pen.rect(start, index * LANE + LANE - 3 - tall, wide, tall, colourOf(node), alpha);
+        pen.rect(start, index * this.lane + this.lane - 3 - tall, wide, tall, colourOf(node), alpha);
       }
     });
   }
@@ -196,8 +200,8 @@ export class TimelineView implements View {
       open.set(task.lane, ends);
       const left = x(Math.max(task.startUs, span.from));
       const wide = Math.max(1, x(Math.min(endUs, span.to)) - left - (x(endUs) - x(task.startUs) > 4 ? 1 : 0));
-      const top = row * LANE + 4 + depth * 4;
-      const tall = LANE - 8 - depth * 4;
+      const top = row * this.lane + 4 + depth * 4;
+      const tall = this.lane - 8 - depth * 4;
       const colour = colourOf(task.node);
       const isRelated = stage.node < 0 || stage.node === task.node;
       pen.rect(left, top, wide, tall, colour, !isRelated ? 0.25 : task.endUs < 0 ? 0.6 : 1);
@@ -206,7 +210,7 @@ export class TimelineView implements View {
         pen.outline(left, top, Math.max(wide, 2), tall, theme.bad, 1.5);
       }
       if (task.id === stage.task) pen.outline(left - 1, top - 1, wide + 2, tall + 2, theme.ink, 2);
-      if (wide > 46 && !depth) pen.text(left + 5, top + 13, cut(`${task.failed ? '✕ ' : ''}${stage.model.nameOf(task.node)}`, Math.floor(wide / 7)), '#ffffff', 10.5);
+      if (wide > 46 && !depth) pen.text(left + 5, top + tall / 2 + 4, cut(`${task.failed ? '✕ ' : ''}${stage.model.nameOf(task.node)}`, Math.floor(wide / 7)), '#ffffff', 10.5);
       this.hits.push({ x: left, y: top, width: Math.max(wide, 2), height: tall, task });
     }
   }
@@ -334,6 +338,10 @@ export class TimelineView implements View {
     this.tip.style.left = `${Math.max(0, Math.min(x + 12, this.scroll.clientWidth - 220))}px`;
     this.tip.style.top = `${y + 16}px`;
   }
+}
+
+function lastUs(model: Model): number {
+  return Math.max(0, ...model.nodes.map(node => node?.lastUs ?? 0));
 }
 
 export function nameOf(lane: Lane): string {
