@@ -148,7 +148,7 @@ class ActorClass:
         self._template = self._make_template({})
 
     def _make_template(self, extras: Mapping[str, Any]) -> TaskTemplate:
-        template = make_template(self.__wrapped__, self.__name__, self._options, num_cpus=0)
+        template = make_template(self.__wrapped__, self.__name__, self._options, actor=True)
         template.name = self.__name__  # the option is the name of the actor
         template.extras = {
             **template.extras, **_extras(self._options, self._blueprint.methods), **extras
@@ -269,12 +269,6 @@ class ActorHandle:
             raise AttributeError(
                 f"actor {class_name} has no method {name!r}{did_you_mean(name, methods)}; "
                 f"it has: {', '.join(sorted(methods)) or 'none'}"
-            )
-        kind = methods.get(name, _UNCHECKED).kind
-        if kind == "async generator":
-            raise NotImplementedError(
-                f"{blueprint.class_name}.{name} is an {kind}, which actors do not run yet: "
-                "make it a plain generator (without async), or return a list"
             )
         kept = _LimitedMethod if blueprint.max_pending_calls > 0 else ActorMethod
         method = kept(self._ref, name, blueprint, {})

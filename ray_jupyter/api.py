@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
+from ray_jupyter.addresses import check_no_settings, settle_address
 from ray_jupyter.generators import ObjectRefGenerator
 from ray_jupyter.modes import settle
 from ray_jupyter.options import did_you_mean
@@ -36,7 +37,7 @@ _ACCEPTED = {  # Ray's keywords that change nothing on one machine without Ray's
     "logging_format", "logging_level",
 }  # fmt: skip
 _UNSUPPORTED = {
-    "enable_resource_isolation", "job_config", "labels", "logging_config", "runtime_env",
+    "enable_resource_isolation", "job_config", "labels", "logging_config",
 }  # fmt: skip
 _OWN = {
     "driver_mode", "inline_max_bytes", "local_mode", "mode", "num_workers", "scheduler_address",
@@ -51,6 +52,7 @@ def init(
     num_gpus: float | None = None,
     resources: dict[str, float] | None = None,
     object_store_memory: float | str | None = None,
+    runtime_env: dict[str, Any] | None = None,
     ignore_reinit_error: bool = False,
     log_to_driver: bool | None = None,
     mode: str | None = None,
@@ -63,18 +65,18 @@ def init(
         address: attach to a session of yours instead: ``"auto"``, its id, or its socket's path;
             ``None`` or ``"local"`` starts one.
         num_cpus: workers; default: the CPUs this process may use.
-        num_gpus: GPUs that tasks may ask for.
+        num_gpus: GPUs that tasks may ask for; default: the NVIDIA ones this process may use.
         resources: custom resources by name.
         object_store_memory: bytes, or text such as ``"2GB"``; default: 30 % of the memory.
+        runtime_env: ``env_vars``, ``working_dir`` and ``py_modules`` of all tasks and actors.
         ignore_reinit_error: keep a running session even if it was started otherwise.
         log_to_driver: show here what workers print.
         mode: ``"local"``, or ``"inline"`` to run every task at once in this process.
         namespace: where names of actors are looked up by default; default: one of its own,
             or that of the session at ``address``.
-        others: Ray's further keywords (``include_dashboard`` and those of logging are
-            accepted and change nothing); ``spill_dir``; ``local_mode=True`` for
-            ``mode="inline"``; of 2016, ``start_ray_local``, ``num_workers``,
-            ``scheduler_address`` (as ``address``) and ``driver_mode`` (see ``ray_jupyter.modes``).
+        others: Ray's further keywords (``include_dashboard`` and those of logging change
+            nothing); ``spill_dir``; ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
+            ``scheduler_address`` and ``driver_mode`` (see ``ray_jupyter.modes``).
 
     Raises:
         RuntimeError: a session with other arguments is running, or one with another Python.
@@ -88,55 +90,21 @@ def init(
         mode = "inline"
     workers = others.pop("num_workers", None)
     driver_mode = others.pop("driver_mode", None)
-    address = _address(address, others.pop("scheduler_address", None), others)
+    address = settle_address(address, others.pop("scheduler_address", None), others)
     arguments = settle(driver_mode, {
         "num_cpus": workers if num_cpus is None else num_cpus,
         "num_gpus": num_gpus,
         "resources": resources,
         "object_store_memory_bytes": object_store_memory,
+        "runtime_env": runtime_env,
         "log_to_driver": log_to_driver,
         "mode": mode,
         "namespace": namespace,
     }) | others  # fmt: skip
     if address is None:
         return session.start(arguments, ignore_reinit_error=ignore_reinit_error)
-    return _join(address, arguments)
-
-
-def _join(address: str, arguments: dict[str, Any]) -> Session:
-    namespace = arguments.pop("namespace")
-    given = [name.removesuffix("_bytes") for name, value in arguments.items() if value is not None]
-    if given:
-        raise ValueError(
-            f"init(address={address!r}) attaches to a session that is running already, with its "
-            f"own settings; leave out {', '.join(given)}"
-        )
-    return session.join(address, namespace)
-
-
-def _address(
-    address: str | None, scheduler_address: str | None, others: dict[str, Any]
-) -> str | None:
-    """Return the session to attach to; ``None`` means to start one."""
-    starts = others.pop("start_ray_local", None)
-    if scheduler_address is not None:
-        if address is not None:
-            raise ValueError("init(): address and scheduler_address mean the same; give one")
-        address = scheduler_address
-    if address in (None, "local"):
-        if starts is False:
-            raise ValueError("init(start_ray_local=False) needs the address to attach to")
-        return None
-    if not isinstance(address, str):
-        raise TypeError(f"init(): address must be a string such as 'auto', got {address!r}")
-    if starts:
-        raise ValueError(f"init(): start_ray_local starts a session, address={address!r} does not")
-    if "://" in address or (":" in address and "/" not in address):
-        raise NotImplementedError(
-            f"address={address!r}: attaching to a Ray cluster or to another machine is not "
-            "supported; 'auto' attaches to your session on this machine"
-        )
-    return address
+    check_no_settings(address, arguments)
+    return session.join(address, arguments["namespace"])
 
 
 def _check_others(others: dict[str, Any]) -> dict[str, Any]:
@@ -323,6 +291,19 @@ def available_resources() -> dict[str, float]:
         NotInitializedError: no session is running.
     """
     return dict(session.connected().resources()[1])
+
+
+def get_gpu_ids() -> list[int] | list[str]:
+    """Return the numbers of the GPUs that the running task or actor may use.
+
+    They are those of ``CUDA_VISIBLE_DEVICES`` there: text, if it names devices by UUID. A driver
+    has none of its own.
+
+    Raises:
+        NotInitializedError: no session is running.
+    """
+    names = session.connected().gpu_ids()
+    return [int(name) for name in names] if all(map(str.isdecimal, names)) else names
 
 
 def timeline(filename: str | PathLike[str] | None = None) -> list[dict[str, Any]] | None:

@@ -7,12 +7,15 @@ checking of ``init``'s other keywords (``api``).
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ray_jupyter.environment import check_environment
 
 STORE_FRACTION = 0.3
 """The share of memory that objects may fill before they are spilled to disk."""
@@ -32,6 +35,7 @@ class Config:
     Attributes:
         num_cpus: how many tasks of one CPU run at once; the number of workers.
         num_gpus: GPUs that tasks may ask for.
+        gpus: their names, as ``CUDA_VISIBLE_DEVICES`` has them.
         resources: custom resources by name, in units.
         memory_bytes: what tasks may ask for with ``memory=``.
         object_store_memory_bytes: objects beyond this are spilled to disk.
@@ -40,6 +44,7 @@ class Config:
         start_timeout_s: how long starting may take before ``init`` gives up.
         inline_max_bytes: values up to this travel inside messages, not in the store.
         namespace: where names of actors are looked up by default.
+        runtime_env: the environment of all tasks and actors, as text.
         log_to_driver: whether what workers print appears in the driver.
     """
 
@@ -48,6 +53,8 @@ class Config:
     memory_bytes: int
     object_store_memory_bytes: int
     resources: Mapping[str, float] = field(default_factory=dict)
+    gpus: tuple[str, ...] = ()
+    runtime_env: str = ""
     mode: str = "local"
     spill_dir: str | None = None
     start_timeout_s: float = 30.0
@@ -79,7 +86,9 @@ def make_config(**arguments: Any) -> Config:
     if arguments:
         raise TypeError(f"not fields of Config: {', '.join(arguments)}")
     settled.setdefault("num_cpus", available_cpus())
-    settled.setdefault("num_gpus", 0.0)
+    visible = visible_gpus()
+    settled.setdefault("num_gpus", float(available_gpus(visible)))
+    settled["gpus"] = name_gpus(settled["num_gpus"], visible)
     settled.setdefault("memory_bytes", available_memory_bytes())
     settled.setdefault("namespace", os.urandom(16).hex())
     settled.setdefault("object_store_memory_bytes", int(settled["memory_bytes"] * STORE_FRACTION))
@@ -123,6 +132,47 @@ def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         # Rounded up: half a CPU of quota still runs one worker.
         count = min(count, -(-int(quota) // int(period)))
     return max(count, 1)
+
+
+def visible_gpus() -> list[str] | None:
+    """Return what ``CUDA_VISIBLE_DEVICES`` names, or ``None`` where it is not set."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        return None
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    hidden = [at for at, name in enumerate(names) if name in ("-1", "NoDevFiles")]
+    return names[: hidden[0]] if hidden else names  # as the driver reads it
+
+
+def available_gpus(visible: list[str] | None, root: Path = Path("/")) -> int:
+    """Return how many NVIDIA GPUs this process may use, without asking a library."""
+    found = len(_listed(root / "proc/driver/nvidia/gpus", ".*"))
+    found = found or len(_listed(root / "dev", r"nvidia[0-9]+"))
+    return found if visible is None else min(found, len(visible))
+
+
+def _listed(folder: Path, pattern: str) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir() if re.fullmatch(pattern, path.name)]
+    except OSError:  # no such driver
+        return []
+
+
+def name_gpus(number: float, visible: list[str] | None) -> tuple[str, ...]:
+    """Return the names of the session's GPUs.
+
+    Raises:
+        ValueError: more than this process may see.
+    """
+    count = math.ceil(number)
+    if visible is None:
+        return tuple(map(str, range(count)))
+    if count > len(visible):
+        raise ValueError(
+            f"num_gpus={number:g}, but CUDA_VISIBLE_DEVICES names {len(visible)}: {visible}; ask "
+            "for less, or change the variable"
+        )
+    return tuple(visible[:count])
 
 
 def available_memory_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -226,6 +276,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "memory_bytes": ("RAY_JUPYTER_MEMORY", _size),
     "object_store_memory_bytes": ("RAY_JUPYTER_OBJECT_STORE_MEMORY", _size),
     "resources": ("", _amounts),
+    "runtime_env": ("", check_environment),
     "mode": ("RAY_JUPYTER_MODE", _mode),
     "spill_dir": ("RAY_JUPYTER_SPILL_DIR", _text),
     "namespace": ("RAY_JUPYTER_NAMESPACE", _label),

@@ -5,9 +5,10 @@
     RayError
     ├── yours:     SerializationError (also TypeError), NotInitializedError, StaleRefError
     ├── task's:    RayTaskError (cause = the user's exception), TaskCancelledError,
-    │              GetTimeoutError (also TimeoutError)
+    │              GetTimeoutError (also TimeoutError), RuntimeEnvSetupError
     └── system's:  WorkerCrashedError, RayActorError → ActorDiedError, ActorUnavailableError,
-                   PendingCallsLimitExceeded, ObjectLostError, ObjectStoreFullError,
+                   PendingCallsLimitExceeded, ObjectLostError → ObjectReconstructionFailedError,
+                   ObjectStoreFullError,
                    RaySystemError
 
 The type answers whose fault it was. A message says what was expected, what came and
@@ -75,6 +76,14 @@ class ActorExit(SystemExit):
 
 class ObjectLostError(RayError):
     """The value existed and is gone."""
+
+
+class ObjectReconstructionFailedError(ObjectLostError):
+    """The value is gone, and its task cannot make it again; the message says why."""
+
+
+class RuntimeEnvSetupError(RayError):
+    """A worker could not enter the environment of a task."""
 
 
 class ObjectStoreFullError(RayError, MemoryError):

@@ -16,12 +16,14 @@ from ray_jupyter.errors import (
     LargeArgumentWarning,
     NotInitializedError,
     ObjectLostError,
+    ObjectReconstructionFailedError,
     ObjectStoreFullError,
     PendingCallsLimitExceeded,
     RayActorError,
     RayError,
     RaySystemError,
     RayTaskError,
+    RuntimeEnvSetupError,
     SerializationError,
     StaleRefError,
     TaskCancelledError,
@@ -91,10 +93,6 @@ class ObjectFreedError(ObjectLostError):
     """Ray: an object was freed by hand. Never raised: objects go with their last ref."""
 
 
-class ObjectReconstructionFailedError(ObjectLostError):
-    """Ray: a lost object could not be made again. Never raised: an ``ObjectLostError`` is."""
-
-
 class OutOfDiskError(RayError):
     """Ray: no disk for spilling. Never raised: that is an ``ObjectStoreFullError``."""
 
@@ -109,10 +107,6 @@ class OwnerDiedError(ObjectLostError):
 
 class ReferenceCountingAssertionError(ObjectLostError, AssertionError):
     """Ray: an object was deleted too early. Never raised: an ``ObjectLostError`` would be."""
-
-
-class RuntimeEnvSetupError(RayError):
-    """Ray: a ``runtime_env`` could not be made. Never raised: that option is refused."""
 
 
 class TaskUnschedulableError(RayError):

@@ -16,6 +16,7 @@ from ray_jupyter.runtime.protocol.specs import TaskTemplate
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__ray_jupyter_method__"
+GENERATOR_KINDS = ("generator", "async generator")
 ASYNC_KINDS = ("coroutine", "async generator")
 OWN_METHODS = ("__ray_terminate__", "__ray_ready__", "__ray_call__")
 """Methods that every actor has; Ray's names."""
@@ -64,7 +65,7 @@ class Blueprint(NamedTuple):
                 f"the actor has: {has} (concurrency_groups= of the class)"
             )
         full_name = settled.get("name") or f"{self.class_name}.{name}"
-        is_generator = name in self.methods and self.methods[name].kind == "generator"
+        is_generator = name in self.methods and self.methods[name].kind in GENERATOR_KINDS
         num_returns, extras = returns(full_name, settled, is_generator=is_generator)
         if group is not None:
             extras["concurrency_group"] = group
@@ -94,9 +95,8 @@ def blueprint_of(cls: type, options: Mapping[str, Any]) -> Blueprint:
         cls.__name__, methods_of(cls), tuple(dict(options.get("groups") or ())),
         options.get("max_task_retries", 0), options.get("max_pending_calls", -1),
     )  # fmt: skip
-    for name, method in blueprint.methods.items():
-        if method.kind != "async generator":  # they say that they do not run when they are called
-            blueprint.template(name, {})
+    for name in blueprint.methods:
+        blueprint.template(name, {})
     return blueprint
 
 

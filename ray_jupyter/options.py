@@ -10,8 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.runtime.protocol.messages import AFTER, STREAMING
-from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
+from ray_jupyter.environment import check_environment
+from ray_jupyter.runtime.protocol.messages import (
+    AFTER,
+    MAX_CALLS,
+    RUNTIME_ENV,
+    STREAMING,
+    TASK_EVENTS,
+)
+from ray_jupyter.runtime.protocol.specs import NODE_ID, RESOURCE_UNITS, STREAMS, TaskTemplate
+from ray_jupyter.scheduling_strategies import check_label_selector, check_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +47,8 @@ def _check(
         name = "num_returns" if name == "num_return_vals" and kind == "tasks" else name
         if name in known:
             known[name](name, value)
-            checked[name] = value
+            # A relative path is relative to where it is written, not to where the task runs.
+            checked[name] = check_environment(name, value) if name == RUNTIME_ENV else value
         elif name in neutral:
             if not any(value is plain or value == plain for plain in neutral[name]):
                 raise NotImplementedError(
@@ -65,23 +74,23 @@ def check_method_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def make_template(
     function: Callable[..., Any], name: str, options: Mapping[str, Any], *,
-    num_cpus: float = 1, is_generator: bool = False,
+    actor: bool = False, is_generator: bool = False,
 ) -> TaskTemplate:  # fmt: skip
-    """Return the template of a task or actor; ``num_cpus`` holds when options do not say.
+    """Return the template of a task, or of an actor, which needs no CPU unless options say so.
 
     Raises:
         ValueError: ``num_returns`` does not fit the function.
     """
-    retry = options.get("retry_exceptions", False)
+    retries, retry = options.get("max_retries"), options.get("retry_exceptions", False)
     num_returns, extras = returns(name, options, is_generator=is_generator)
     return TaskTemplate(
         function,
         name=options.get("name") or name,
         num_returns=num_returns,
-        resources=_resources(options, num_cpus),
-        max_retries=options.get("max_retries", 3),
+        resources=_resources(options, num_cpus=0 if actor else 1),
+        max_retries=3 if retries is None else retries,
         retry_exceptions=tuple(retry) if isinstance(retry, (list, tuple)) else bool(retry),
-        extras=extras,
+        extras=extras | _extras(options, actor=actor),
     )
 
 
@@ -119,6 +128,24 @@ def returns(
     return asked, {}
 
 
+def _extras(options: Mapping[str, Any], *, actor: bool) -> dict[str, Any]:
+    """Return what the runtime has to know of the less common options."""
+    extras: dict[str, Any] = {}
+    calls = options.get("max_calls")
+    if calls is None and options.get("num_gpus") and not actor:
+        calls = 1  # as in Ray: the process ends, so that nothing of it stays on the GPU
+    if calls:
+        extras[MAX_CALLS] = calls
+    if options.get("enable_task_events") is False:
+        extras[TASK_EVENTS] = False
+    if options.get("runtime_env"):
+        extras[RUNTIME_ENV] = options["runtime_env"]
+    strategy = options.get("scheduling_strategy")
+    if strategy is not None and not isinstance(strategy, str) and not strategy.soft:
+        extras[NODE_ID] = strategy.node_id
+    return extras
+
+
 def _resources(options: Mapping[str, Any], num_cpus: float) -> dict[str, float]:
     given = options.get("num_cpus")
     amounts = {
@@ -127,6 +154,9 @@ def _resources(options: Mapping[str, Any], num_cpus: float) -> dict[str, float]:
         "memory": options.get("memory") or 0,
         **(options.get("resources") or {}),
     }
+    if options.get("accelerator_type"):
+        # Ray's way: machines with such a GPU have one of this resource.
+        amounts[f"accelerator_type:{options['accelerator_type']}"] = 0.001
     return {name: float(amount) for name, amount in amounts.items() if amount}
 
 
@@ -145,6 +175,16 @@ def _amount(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not 0 <= value < float("inf"):
         raise ValueError(f"{name} must be at least 0, got {value!r}")
+    if value and not round(value * RESOURCE_UNITS):
+        raise ValueError(f"{name} counts in steps of {1 / RESOURCE_UNITS}, got {value!r}")
+
+
+def _gpus(name: str, value: Any) -> None:
+    _amount(name, value)
+    if value is not None and value > 1 and value != int(value):
+        raise ValueError(
+            f"{name} must be a whole number, or less than 1 to share a GPU; got {value!r}"
+        )
 
 
 def _amounts(name: str, value: Any) -> None:
@@ -166,6 +206,11 @@ def _whole(minimum: int) -> Callable[[str, Any], None]:
             raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
 
     return check
+
+
+def _whole_or_none(minimum: int) -> Callable[[str, Any], None]:
+    whole = _whole(minimum)
+    return lambda name, value: None if value is None else whole(name, value)
 
 
 def _num_returns(name: str, value: Any) -> None:
@@ -211,6 +256,19 @@ def _or_none(check: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
     return lambda name, value: None if value is None else check(name, value)
 
 
+def _events_of_an_actor(name: str, value: Any) -> None:
+    _flag(name, value)
+    if value is False:
+        raise NotImplementedError(
+            f"{name}=False is for tasks here: an actor's calls are always recorded; leave it out"
+        )
+
+
+def _dict(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict, got {value!r}")
+
+
 def _lifetime(name: str, value: Any) -> None:
     if value not in (None, "detached", "non_detached"):
         raise ValueError(f"{name} must be 'detached', 'non_detached' or None, got {value!r}")
@@ -244,15 +302,23 @@ def concurrency_groups(options: Mapping[str, Any]) -> dict[str, int]:
 
 
 _COMMON: dict[str, Callable[[str, Any], None]] = {
+    "_labels": _or_none(_dict),  # of the task itself: shown by Ray's dashboard, without effect
+    "_metadata": _or_none(_dict),
+    "accelerator_type": _name,
+    "enable_task_events": _or_none(_flag),
+    "label_selector": check_label_selector,
     "memory": _amount,
     "num_cpus": _amount,
-    "num_gpus": _amount,
+    "num_gpus": _gpus,
     "resources": _amounts,
+    "runtime_env": lambda name, value: None,  # see ``check_options``
+    "scheduling_strategy": check_strategy,
 }
 _BACKPRESSURE = "_generator_backpressure_num_objects"
 _TASK = _COMMON | {
     _BACKPRESSURE: _backpressure,
-    "max_retries": _whole(-1),
+    "max_calls": _whole_or_none(0),
+    "max_retries": _whole_or_none(-1),
     "name": _name,
     "num_returns": _num_returns,
     "retry_exceptions": _exceptions,
@@ -260,6 +326,7 @@ _TASK = _COMMON | {
 _ACTOR = _COMMON | {
     "allow_out_of_order_execution": _or_none(_flag),
     "concurrency_groups": _groups,
+    "enable_task_events": _or_none(_events_of_an_actor),
     "get_if_exists": _flag,
     "lifetime": _lifetime,
     "max_concurrency": _or_none(_whole(1)),
@@ -281,17 +348,11 @@ _METHOD_NEUTRAL = {"enable_task_events": (None, True, False), "tensor_transport"
 
 # Options that only Ray honours, with the values that ask for what happens anyway.
 _COMMON_NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "_labels": (None,),
-    "_metadata": (None,),
-    "accelerator_type": (None,),
-    "enable_task_events": (None, True, False),
-    "fallback_strategy": (None,),
-    "label_selector": (None,),
+    "fallback_strategy": (None, []),
     "object_store_memory": (None,),
-    "runtime_env": (None, {}),
-    "scheduling_strategy": (None, "DEFAULT", "SPREAD"),  # one machine: both are the same
+    "placement_group": (None, "default"),
+    "placement_group_bundle_index": (-1,),
+    "placement_group_capture_child_tasks": (None,),
 }
-_TASK_NEUTRAL = _COMMON_NEUTRAL | {
-    "max_calls": (None, 0),
-}
+_TASK_NEUTRAL = _COMMON_NEUTRAL
 _ACTOR_NEUTRAL = _COMMON_NEUTRAL | {"enable_tensor_transport": (None, False)}

@@ -77,6 +77,8 @@ class RemoteFunction(Generic[P, R]):
         Raises:
             ValueError, TypeError, NotImplementedError: see ``check_options``.
         """
+        if "runtime_env" in options:
+            options = check_options(options)  # relative paths mean something else elsewhere
         key = _frozen(options)
         variant = self._variants.get(key)
         if variant is None:
@@ -125,8 +127,9 @@ def remote(**options: Any) -> Callable[[Any], Any]: ...
 def remote(*args: Any, **options: Any) -> Any:
     """Make a function or class remote: ``@remote`` or ``@remote(num_cpus=2, ...)``.
 
-    Functions take ``num_cpus, num_gpus, memory`` (bytes), ``resources, num_returns,
-    max_retries, retry_exceptions, name, scheduling_strategy``; classes the first four.
+    Functions take ``num_cpus, num_gpus, memory`` (bytes), ``resources, runtime_env,
+    scheduling_strategy, num_returns, max_retries, retry_exceptions, max_calls, name``; classes
+    the first six. ``docs/reference/resources.md`` says what they mean.
     ``@remote([int], [float])`` is the typed form of 2016: see ``ray_jupyter.typed``.
 
     Raises:

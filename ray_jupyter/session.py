@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import NotInitializedError, StaleRefError
+from ray_jupyter.runtime.client.printing import LinePrinter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.client import Client
     from ray_jupyter.runtime.protocol.ids import Reference
+    from ray_jupyter.runtime.protocol.output import Output
 
 current: Backend | None = None
 generation = 0
@@ -35,6 +37,10 @@ a new notebook cell. Templates are then registered again at their next call."""
 
 on_attach: list[Callable[[Backend], object]] = []
 """Called with each backend that becomes the current one."""
+show_output: Callable[[list[Output]], None] = LinePrinter()
+"""What is done with what tasks print; a notebook puts its own in place."""
+on_output: list[Callable[[list[Output]], object]] = []
+"""Who else wants to hear it, before it is shown: the dashboard."""
 
 _info: Session | None = None
 _forked = False
@@ -122,6 +128,7 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
     with _lock:
         if current is None:
             _info = Session(_new_backend(config), config, time.time())
+            _info.backend.show = _show
             attach(_info.backend)
             return _info
         if _info is None:
@@ -182,6 +189,12 @@ def join(address: str, namespace: str | None = None) -> Session:
         _info = Session(backend, config, started_at, is_attached=True)
         attach(backend)
         return _info
+
+
+def _show(outputs: list[Output]) -> None:
+    for hear in on_output:
+        hear(outputs)
+    show_output(outputs)
 
 
 def _new_backend(config: Config) -> Backend:

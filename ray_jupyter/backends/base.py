@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
 T = TypeVar("T")
@@ -36,6 +37,13 @@ class Backend(Protocol):
     drop: Callable[[int], object]
     """Tells that one ``ObjectRef`` of this id died. Called from ``__del__``: in any thread,
     at any moment, perhaps while a lock is held; so it only appends to a deque."""
+
+    show: Callable[[list[Output]], object]
+    """What is done with what tasks print in other processes; called in any thread."""
+
+    @property
+    def next_id(self) -> int:
+        """Ids minted here from now on are not smaller."""
 
     def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Start a task; return its id, which is the id of its first result as well.
@@ -139,6 +147,12 @@ class Backend(Protocol):
             ValueError: ``force`` for the call of an actor.
         """
 
+    def gpu_ids(self) -> list[str]:
+        """Return the names of the GPUs that the running task or actor may use; none in a driver."""
+
+    def environment(self) -> str:
+        """Return the runtime environment of what runs here, or of the session, as text."""
+
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Return (total, available) amounts by name."""
 
@@ -190,7 +204,7 @@ class Backend(Protocol):
         Keys: ``workers`` (int), ``workers_busy`` (int), ``workers_blocked`` (int),
         ``pids`` (list[int], runtime processes without the driver), ``tasks`` (dict state ->
         int, ``FINISHED`` and ``FAILED`` counted since the start), ``retries`` (int), ``objects`` (int),
-        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes`` (int), ``task_cpu_ns``
+        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes``, ``lineage_bytes`` (int), ``task_cpu_ns``
         and ``task_wall_ns`` (int, summed over finished tasks).
         """
 

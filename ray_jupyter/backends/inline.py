@@ -11,7 +11,7 @@ Tasks of one thread run one after another, in the order submitted.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,14 @@ from ray_jupyter.backends.inline_runner import InlineRunner
 from ray_jupyter.backends.inline_store import Value
 from ray_jupyter.errors import ActorDiedError, RayError
 from ray_jupyter.runtime.client.running import RUNNING
-from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS, CallContext, TaskTemplate, full_name
+from ray_jupyter.runtime.protocol.output import Output
+from ray_jupyter.runtime.protocol.specs import (
+    RESOURCE_UNITS,
+    STREAMS,
+    CallContext,
+    TaskTemplate,
+    full_name,
+)
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
 if TYPE_CHECKING:
@@ -36,8 +43,16 @@ class InlineBackend(InlineRunner):
         super().__init__(config)
         self.namespace = config.namespace
         self.drop = self._store.drop
+        self.gpu_ids = self._places.gpu_ids
+        self.show: Callable[[list[Output]], object] = _never
+        """Not called: tasks print here."""
         self.open_stream, self.close_stream = self._streams.open, self._streams.close
         self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
+
+    @property
+    def next_id(self) -> int:
+        """See ``Backend``."""
+        return self._store.next_id
 
     # Tasks and actors
 
@@ -50,7 +65,12 @@ class InlineBackend(InlineRunner):
         call = self._frozen(template, args, kwargs)
         function = template.function
         assert function is not None, "only methods have none"
-        return self._run(template, function, call)
+        place = self._places.take(template)
+        try:
+            return self._run(template, function, call, place)
+        finally:
+            if template.num_returns != STREAMS:  # a stream ends later, and releases it then
+                self._places.release(place)
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -61,8 +81,9 @@ class InlineBackend(InlineRunner):
         assert cls is not None, "only methods have none"
         actor_id = self._store.mint(1)
         actor = InlineActor(
-            actor_id, template, lambda: self._attempt(actor_id, template, construct, call, actor)
-        )
+            actor_id, template,
+            lambda: self._attempt(actor_id, template, construct, call, actor.place, actor),
+        )  # fmt: skip
 
         def construct(*args: Any, **kwargs: Any) -> None:
             actor.instance = cls(*args, **kwargs)
@@ -77,8 +98,9 @@ class InlineBackend(InlineRunner):
             actor.kept.append(actor_id)
         for object_id in actor.kept:
             self._store.hold(object_id)
+        actor.place = self._places.take(template)
         self._actors.add(actor)
-        self._run(template, construct, call, actor, actor_id)
+        self._run(template, construct, call, actor.place, actor, actor_id)
         if actor.instance is None and not actor.death:
             error: Any = deserialize(self._store.value(actor_id).payload)
             self._actors.end(actor, f"its constructor failed\n{error}", graceful=False)
@@ -92,7 +114,8 @@ class InlineBackend(InlineRunner):
         call.held = (actor_id, *call.held)
         actor = self._actors.by_id.get(actor_id)
         if actor is not None and not actor.death:
-            return self._run(template, actor.method(template.method or ""), call, actor)
+            method = actor.method(template.method or "")
+            return self._run(template, method, call, actor.place, actor)
         reason = actor.death if actor is not None else "no handle to it was left"
         error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
         return self._fail(template, error, actor_id)
@@ -195,6 +218,10 @@ class InlineBackend(InlineRunner):
 
     # What is going on
 
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._places.here.environment
+
     def accompany(self, value: object) -> None:
         """Check that it could be sent; there is nowhere to send it."""
         serialize(value)
@@ -207,3 +234,7 @@ class InlineBackend(InlineRunner):
         self._actors.clear()
         self._streams.clear()
         self._store.clear()
+
+
+def _never(outputs: list[Output]) -> None:
+    raise AssertionError("an inline task's output went through the runtime")

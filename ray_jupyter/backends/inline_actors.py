@@ -8,9 +8,11 @@ started besides is cancelled then.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ray_jupyter.backends import inline_loops
+from ray_jupyter.backends.inline_place import Place
 from ray_jupyter.runtime.processes.own_methods import method_of
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class InlineActor:
         make: makes the instance, now or again.
         kept: references that a restart needs, and that of a detached actor to itself.
         death: why it is dead; empty while it lives.
+        place: where it runs, once it has one.
     """
 
     def __init__(self, actor_id: int, template: TaskTemplate, make: Callable[[], Any]) -> None:
@@ -32,6 +35,7 @@ class InlineActor:
         self.make = make
         self.kept: list[int] = []
         self.death = ""
+        self.place = Place("")
         self.restarts = 0
         self.instance: Any = None
 
@@ -58,8 +62,7 @@ class InlineActor:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             value = function(*args, **kwargs)
-            awaits = self.options.get("is_async") and isinstance(value, Awaitable)
-            return _wait(value) if awaits else value
+            return inline_loops.run(value) if self.options.get("is_async") else value
 
         return call
 
@@ -82,32 +85,19 @@ class Running(NamedTuple):
     actor: InlineActor | None
 
 
-def _wait(awaitable: Awaitable[Any]) -> Any:
-    """Run a coroutine to its end, also where another event loop runs (a notebook's, say)."""
-    import asyncio
-
-    async def wait() -> Any:
-        return await awaitable
-
-    outer = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        return asyncio.run(wait())
-    finally:
-        asyncio._set_running_loop(outer)
-
-
 class InlineActors:
     """All actors of a session.
 
     Args:
         drop: gives up one reference.
+        release: gives back a place.
     """
 
-    def __init__(self, drop: Callable[[int], object]) -> None:
+    def __init__(self, drop: Callable[[int], object], release: Callable[[Place], object]) -> None:
         self.by_id: dict[int, InlineActor] = {}
         self.by_name: dict[tuple[str, str], InlineActor] = {}
         self._drop = drop
+        self._release = release
 
     def add(self, actor: InlineActor) -> None:
         """An actor was made; its name is its own from now on."""
@@ -121,6 +111,7 @@ class InlineActors:
         if actor.key is not None and self.by_name.get(actor.key) is actor:
             del self.by_name[actor.key]
         actor.close(graceful=graceful)
+        self._release(actor.place)
         for object_id in actor.kept:
             self._drop(object_id)
         actor.kept = []

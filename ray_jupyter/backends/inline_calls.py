@@ -5,7 +5,7 @@ Lives here: ``freeze`` and ``Call``. Does not: what becomes of a call (``inline_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ray_jupyter.backends.culprits import blame_argument, blame_variable
@@ -45,16 +45,14 @@ class Call:
 
 def freeze(
     template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any],
-    total: Mapping[str, float], session_id: str,
+    session_id: str,
 ) -> Call:  # fmt: skip
     """Return the call as it would be sent; check that all of it can be sent.
 
     Raises:
         SerializationError: something cannot be pickled.
         StaleRefError: an argument belongs to another session.
-        ValueError: it asks for resources that the session does not have.
     """
-    _check_feasible(template, total)
     if template.registration != session_id and template.function is not None:
         try:
             serialize(template.function)
@@ -78,12 +76,3 @@ def freeze(
     except SerializationError as error:
         raise blame_argument(template, args, kwargs, error) from error
     return Call(packed.to_bytes(), references, packed.contained)
-
-
-def _check_feasible(template: TaskTemplate, total: Mapping[str, float]) -> None:
-    for name, amount in template.resources.items():
-        if amount > total.get(name, 0.0):
-            raise ValueError(
-                f"{template.name} asks for {amount:g} of {name!r} and the session has "
-                f"{total.get(name, 0.0):g}: it could never run; give init() more"
-            )

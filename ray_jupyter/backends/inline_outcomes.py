@@ -5,15 +5,25 @@ Lives here: functions of what was returned or raised. Does not: running and stor
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from typing import Any
 
 from ray_jupyter.errors import RayTaskError
+from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
 
 _HERE = f"{__package__}.inline"
 """Modules whose frames are left out of tracebacks: this backend's."""
+
+
+def finished(template: TaskTemplate, result: Any) -> Any:
+    """Return what becomes of what the function returned (see ``messages.AFTER``)."""
+    if AFTER not in template.extras:
+        return result
+    module, _, after = template.extras[AFTER].partition(":")
+    return getattr(importlib.import_module(module), after)(result)
 
 
 def results(template: TaskTemplate, result: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import threading
 import time
@@ -13,12 +12,14 @@ from ray_jupyter.backends.culprits import blame_result
 from ray_jupyter.backends.inline_actors import InlineActor, InlineActors, Running
 from ray_jupyter.backends.inline_calls import Call, freeze
 from ray_jupyter.backends.inline_outcomes import (
+    finished,
     is_retried,
     pickled_error,
     results,
     text_of,
     text_of_payload,
 )
+from ray_jupyter.backends.inline_place import Place, Places
 from ray_jupyter.backends.inline_reports import InlineReports
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.backends.inline_streams import InlineStreams
@@ -30,7 +31,6 @@ from ray_jupyter.errors import (
     SerializationError,
 )
 from ray_jupyter.runtime.client.running import RUNNING
-from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import serialize
 
@@ -50,8 +50,9 @@ class InlineRunner(InlineReports):
         self._config = config
         self._store = InlineStore()
         self._journal = Journal()
-        self._actors = InlineActors(self._store.drop)
-        self._streams = InlineStreams(self._store, self._journal, self._actors)
+        self._places = Places(config, self.session_id)
+        self._actors = InlineActors(self._store.drop, self._places.release)
+        self._streams = InlineStreams(self._store, self._journal, self._places, self._actors)
         self._here = threading.local()
         self._tables = Tables(self._store, self._journal, self._actors, config.inline_max_bytes)
 
@@ -64,10 +65,11 @@ class InlineRunner(InlineReports):
     ) -> Call:
         """Return the call as it would be sent; check that all of it can be sent."""
         self._release_dropped()
-        return freeze(template, args, kwargs, self._config.totals(), self.session_id)
+        self._places.check(template)
+        return freeze(template, args, kwargs, self.session_id)
 
     def _run(
-        self, template: TaskTemplate, function: Callable[..., Any], call: Call,
+        self, template: TaskTemplate, function: Callable[..., Any], call: Call, place: Place,
         actor: InlineActor | None = None, task_id: int = 0,
     ) -> int:  # fmt: skip
         """Run a call, with its retries; store what it makes and return the first id."""
@@ -75,7 +77,7 @@ class InlineRunner(InlineReports):
             errors = (v for v in map(self._store.value, call.references.values()) if v.is_error)
             return self._streams.submit(
                 template, lambda: call.run(function, self._store), next(errors, None),
-                call.arguments, actor,
+                call.arguments, place, actor,
             )  # fmt: skip
         actor_id = actor.id if actor is not None else 0
         task_id = task_id or self._store.mint(template.num_returns)
@@ -91,7 +93,7 @@ class InlineRunner(InlineReports):
         while True:
             start_ns = time.monotonic_ns()
             try:
-                values = self._attempt(task_id, template, function, call, actor)
+                values = self._attempt(task_id, template, function, call, place, actor)
                 status = "FINISHED"
                 break
             except KeyboardInterrupt:  # the user's, at the keyboard: not the task's
@@ -125,17 +127,15 @@ class InlineRunner(InlineReports):
 
     def _attempt(
         self, task_id: int, template: TaskTemplate, function: Callable[..., Any], call: Call,
-        actor: InlineActor | None,
+        place: Place, actor: InlineActor | None,
     ) -> list[Value]:  # fmt: skip
         marks = self._journal.enter(task_id, template, call.arguments)
         outer = self.stack()
         self._here.attempts = (*outer, _Attempt())
         token = RUNNING.set(Running(task_id, template, actor))
         try:
-            result = call.run(function, self._store)
-            if AFTER in template.extras:
-                module, _, after = template.extras[AFTER].partition(":")
-                result = getattr(importlib.import_module(module), after)(result)
+            with self._places.entered(place):
+                result = finished(template, call.run(function, self._store))
         finally:
             RUNNING.reset(token)
             self._here.attempts = outer
@@ -152,7 +152,7 @@ class InlineRunner(InlineReports):
         """Store ``error`` as every result of a call that did not run."""
         value = Value(serialize(error), is_error=True)
         if template.num_returns == STREAMS:
-            return self._streams.submit(template, _never, value, (), None)
+            return self._streams.submit(template, _never, value, (), self._places.here, None)
         task_id = self._store.mint(template.num_returns)
         now_ns = time.monotonic_ns()
         self._journal.record(

@@ -18,7 +18,7 @@ from typing import Any
 
 from ray_jupyter.errors import GetTimeoutError, ObjectLostError
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID, first_id
-from ray_jupyter.runtime.protocol.messages import ACTOR, METHOD, SYSTEM_ERROR, TASK
+from ray_jupyter.runtime.protocol.messages import ACTOR, METHOD, SYSTEM_ERROR, TASK, TASK_EVENTS
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize
 
@@ -44,7 +44,7 @@ class InlineStore:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._next_id = first_id(DRIVER_ID)
+        self.next_id = first_id(DRIVER_ID)
         self._values: dict[int, Value] = {}
         self._counts: dict[int, int] = {}
         self._reserved: set[int] = set()
@@ -54,8 +54,8 @@ class InlineStore:
     def mint(self, count: int) -> int:
         """Return the first of ``count`` new ids (at least one is used up)."""
         with self._lock:
-            minted = self._next_id
-            self._next_id += max(count, 1)
+            minted = self.next_id
+            self.next_id += max(count, 1)
             return minted
 
     def keep(self, first: int, values: list[Value]) -> int:
@@ -212,6 +212,8 @@ class Journal:
         parent_id = (getattr(self._here, "stack", None) or [0])[-1]
         with self._lock:
             self.ended[status] += 1
+            if template.extras.get(TASK_EVENTS) is False:
+                return
             self._count += 1
             self._records.append((
                 task_id, parent_id, template.name, status, os.getpid(),

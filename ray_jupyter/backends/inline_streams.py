@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from ray_jupyter.backends.culprits import blame_result
 from ray_jupyter.backends.inline_actors import InlineActor, InlineActors, Running
 from ray_jupyter.backends.inline_outcomes import is_retried, pickled_error, text_of_payload
+from ray_jupyter.backends.inline_place import Place, Places
 from ray_jupyter.backends.inline_store import InlineStore, Journal, Value
 from ray_jupyter.errors import ActorDiedError, ActorExit, SerializationError, TaskCancelledError
 from ray_jupyter.runtime.client.running import RUNNING
@@ -31,10 +32,11 @@ class _Stream:
 
     def __init__(
         self, task_id: int, template: TaskTemplate,
-        start: Callable[[], Generator[Any, Any, Any]], arguments: tuple[int, ...],
+        start: Callable[[], Generator[Any, Any, Any]], arguments: tuple[int, ...], where: Place,
         actor: InlineActor | None,
     ) -> None:  # fmt: skip
         self.task_id = task_id
+        self.where = where
         self.actor = actor
         self.template = template
         self.start = start
@@ -59,9 +61,12 @@ class _Stream:
 class InlineStreams:
     """All streams that are read, by task."""
 
-    def __init__(self, store: InlineStore, journal: Journal, actors: InlineActors) -> None:
+    def __init__(
+        self, store: InlineStore, journal: Journal, places: Places, actors: InlineActors
+    ) -> None:
         self._store = store
         self._actors = actors
+        self._places = places
         self._journal = journal
         self._lock = threading.RLock()
         self._streams: dict[int, _Stream] = {}
@@ -70,7 +75,8 @@ class InlineStreams:
 
     def submit(
         self, template: TaskTemplate, start: Callable[[], Generator[Any, Any, Any]],
-        error: Value | None, arguments: tuple[int, ...], actor: InlineActor | None,
+        error: Value | None, arguments: tuple[int, ...], where: Place,
+        actor: InlineActor | None,
     ) -> int:  # fmt: skip
         """Run a task as far as it goes now; return its id.
 
@@ -79,11 +85,13 @@ class InlineStreams:
             start: calls the function with its arguments.
             error: of an argument; then the task fails without being run.
             arguments: the objects that the call takes.
+            where: it runs there; a task's place is released when it ends, an actor's is not.
             actor: whose method it is, if it is one that can be called.
         """
         task_id = self._store.mint(1)
         self._store.reserve(task_id)
-        stream = self._streams[task_id] = _Stream(task_id, template, start, arguments, actor)
+        stream = _Stream(task_id, template, start, arguments, where, actor)
+        self._streams[task_id] = stream
         if error is not None:
             self._end(stream, error, start_ns=0)
         try:
@@ -200,7 +208,8 @@ class InlineStreams:
         marks = self._journal.enter(stream.task_id, stream.template, stream.arguments)
         token = RUNNING.set(Running(stream.task_id, stream.template, stream.actor))
         try:
-            yield
+            with self._places.entered(stream.where):
+                yield
         finally:
             RUNNING.reset(token)
             self._journal.leave(marks)
@@ -225,6 +234,8 @@ class InlineStreams:
     def _end(self, stream: _Stream, value: Value, start_ns: int | None = None) -> None:
         stream.ended = True
         stream.generator = None
+        if stream.template.method is None:
+            self._places.release(stream.where)
         self._store.fill(stream.task_id, value)
         self._journal.record(
             stream.task_id, stream.template, "FAILED" if value.is_error else "FINISHED",

@@ -74,7 +74,7 @@ class Tables:
             "pids": [], "tasks": {**journal.ended, "RUNNING": len(journal.running)},
             "retries": journal.retries, "objects": len(sizes),
             "store_used_bytes": sum(sizes) - small, "spilled_bytes": 0, "inline_bytes": small,
-            "store_limit_bytes": store_limit_bytes,
+            "lineage_bytes": 0, "store_limit_bytes": store_limit_bytes,
             "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
         }  # fmt: skip
 

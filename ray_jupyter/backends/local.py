@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.visit import Visit
+    from ray_jupyter.runtime.protocol.output import Output
     from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
     from ray_jupyter.runtime.transport.door import Door
 
@@ -147,6 +148,20 @@ class LocalBackend:
                 "stands above (in a notebook: in the server's terminal)"
             ) from error
 
+    @property
+    def next_id(self) -> int:
+        """See ``Backend``."""
+        return self._client.next_id
+
+    @property
+    def show(self) -> Callable[[list[Output]], object]:
+        """See ``Backend``."""
+        return self._client.listener.show
+
+    @show.setter
+    def show(self, show: Callable[[list[Output]], object]) -> None:
+        self._client.listener.show = show
+
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend``."""
         if force and self._client.query("is_actor_call", object_id):
@@ -168,6 +183,14 @@ class LocalBackend:
     def restarts(self, actor_id: int) -> int:
         """See ``Backend``."""
         return int(self._client.query("restarts", actor_id))
+
+    def gpu_ids(self) -> list[str]:
+        """See ``Backend``."""
+        return list(self._client.gpu_ids)
+
+    def environment(self) -> str:
+        """See ``Backend``."""
+        return self._client.environment
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """See ``Backend``."""
@@ -225,10 +248,10 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         "driver_fd": theirs.fileno(), "driver_pid": os.getpid(), "segment_fd": segment_fd,
         "segment_bytes": segment_bytes, "store_limit_bytes": limit_bytes,
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
-        "spill_dir": spill_dir, "total": total, "workers": config.num_cpus,
+        "spill_dir": spill_dir, "total": total, "gpus": list(config.gpus), "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
-        "connect": "ray_jupyter.session:attach_worker", "namespace": config.namespace,
-        "facts": _facts(config),
+        "log_to_driver": config.log_to_driver, "connect": "ray_jupyter.session:attach_worker",
+        "namespace": config.namespace, "facts": _facts(config),
         "door_fd": opened.socket.fileno() if opened else None,
         "door_path": str(opened.path) if opened else "",
     }  # fmt: skip
@@ -253,6 +276,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         session_id=session_id, total=total, spill_dir=spill_dir,
         inline_max_bytes=config.inline_max_bytes, namespace=config.namespace,
     )  # fmt: skip
+    client.environment = config.runtime_env
     return client, process, opened
 
 

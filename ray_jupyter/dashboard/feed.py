@@ -27,7 +27,9 @@ from ray_jupyter.dashboard.hints import hints
 from ray_jupyter.dashboard.model import Model
 from ray_jupyter.dashboard.processes import Meter
 from ray_jupyter.errors import RayError
+from ray_jupyter.runtime.client.printing import Decoder
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
+from ray_jupyter.runtime.protocol.output import STDOUT, Output
 
 LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.25, 0.5
 """Pauses between questions: while something happens, in a flood of tasks, and else."""
@@ -63,6 +65,9 @@ class Feed:
         self._logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._new_logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._objects: list[list[Any]] = []
+        self._decoder = Decoder()
+        self._partial: dict[tuple[int, int], tuple[int, str]] = {}
+        """The beginnings of lines: task and text, by pid and stream."""
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._meter = Meter()
@@ -95,11 +100,15 @@ class Feed:
                 target=run, args=(self._run,), name="ray_jupyter dashboard", daemon=True
             )
             self._thread.start()
+            if self.hear not in session.on_output:
+                session.on_output.append(self.hear)
         self._wake.set()
 
     def stop(self) -> None:
         """End the thread and forget the sinks; what it has made until then they still get."""
         thread, self._thread = self._thread, None
+        if self.hear in session.on_output:
+            session.on_output.remove(self.hear)
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -111,12 +120,23 @@ class Feed:
         self._cells.append(cell)
         self._new_cells.append(cell)
 
-    def log(self, task_id: int, pid: int, stream: str, text: str) -> None:
-        """Note what a task printed."""
+    def hear(self, outputs: list[Output]) -> None:
+        """Note what tasks printed; called in whatever thread receives it."""
         model = self.model
-        if model is not None:
-            at_us = (time.monotonic_ns() - model.origin_ns) // 1000
-            self._new_logs.append([at_us, task_id, pid, stream, text[:LOG_MAX]])
+        if model is None:
+            return
+        at_us = (time.monotonic_ns() - model.origin_ns) // 1000
+        for output in outputs:
+            _, task_id, _, pid, stream, _ = output
+            name = "stdout" if stream == STDOUT else "stderr"
+            whose, begun = self._partial.pop((pid, stream), (task_id, ""))
+            text = self._decoder.text(output)
+            text = f"{begun}{text}" if whose == task_id else f"{begun}\n{text}"
+            *lines, rest = text.split("\n")
+            if rest:
+                self._partial[pid, stream] = (task_id, rest[-LOG_MAX:])
+            if whole := "\n".join(lines):
+                self._new_logs.append([at_us, task_id, pid, name, whole[:LOG_MAX]])
 
     def snapshot(self) -> Frame | None:
         """Return the whole state as it is now; ``None`` if there never was a session."""
@@ -174,6 +194,7 @@ class Feed:
         self._objects = []
         self._logs.clear()
         self._new_logs.clear()
+        self._partial.clear()
         self._new_cells.clear()
         self._new_cells.extend(self._cells)
 

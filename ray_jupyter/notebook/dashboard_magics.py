@@ -5,17 +5,20 @@ Lives here: options, and which cell runs now. Does not: what is shown (``ray_jup
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import line_magic, magics_class, no_var_expand
 
 from ray_jupyter import api, session
 from ray_jupyter.dashboard.live import Live
 from ray_jupyter.dashboard.report import write_report
-from ray_jupyter.notebook import Shell
 from ray_jupyter.notebook.arguments import MagicParser, explained_by
+from ray_jupyter.notebook.extension import Extension, MagicGroup
+
+T = TypeVar("T")
 
 
 def _file_parser(name: str, ending: str) -> MagicParser:
@@ -27,17 +30,19 @@ def _file_parser(name: str, ending: str) -> MagicParser:
 _DASHBOARD = MagicParser("%ray_dashboard")
 _REPORT = _file_parser("%ray_report", ".html")
 _TRACE = _file_parser("%ray_trace", ".json")
-PARSERS = {parser.prog: parser for parser in (_DASHBOARD, _REPORT, _TRACE)}
 
 
 @magics_class
-class DashboardMagics(Magics):
+class DashboardMagics(MagicGroup):
     """The dashboard from the notebook."""
 
-    def __init__(self, shell: Shell) -> None:
-        super().__init__(shell)
-        self._shell = shell
+    parsers = (_DASHBOARD, _REPORT, _TRACE)
+
+    def __init__(self, extension: Extension) -> None:
+        super().__init__(extension)
+        shell = extension.shell
         self.live = Live(shell)
+        self.live.open()
         # Newer versions of IPython count a cell before it runs, older ones after it. This runs in
         # a cell, whose source is the last that was stored.
         number = len(shell.history_manager.input_hist_parsed) - 1
@@ -80,35 +85,19 @@ class DashboardMagics(Magics):
         _written("%ray_trace", lambda: api.timeline(str(path)))
         print(f"{path} · {path.stat().st_size / 1e6:.1f} MB · open it at ui.perfetto.dev")
 
-    def before_cell(self, info: Any) -> None:
+    def before_cell(self) -> None:
         """Tell the feed which cell runs."""
-        number = self._shell.execution_count - self._counted_ahead
-        cell_id = getattr(info, "cell_id", None) or f"In[{number}]"
+        number = self.shell.execution_count - self._counted_ahead
+        parent = self.shell.get_parent() if hasattr(self.shell, "kernel") else {}
+        cell_id = parent.get("metadata", {}).get("cellId") or f"In[{number}]"
         self.live.feed.begin_cell(cell_id, f"[{number}]")
 
-
-def load(shell: Shell) -> None:
-    """Add the magics to a shell."""
-    magics = DashboardMagics(shell)
-    shell.register_magics(magics)
-    shell.events.register("pre_run_cell", magics.before_cell)
-    magics.live.open()
+    def detach(self) -> None:
+        """End the feed; what it has displayed stays."""
+        self.live.close()
 
 
-def unload(shell: Shell) -> None:
-    """Take them away again, if they are there."""
-    magics = shell.magics_manager.registry.pop(DashboardMagics.__name__, None)
-    if not isinstance(magics, DashboardMagics):
-        return
-    magics.live.close()
-    shell.events.unregister("pre_run_cell", magics.before_cell)
-    shell.configurables.remove(magics)
-    for kind, names in magics.magics.items():
-        for name in names:
-            shell.magics_manager.magics[kind].pop(name, None)
-
-
-def _written(magic: str, write: Any) -> Any:
+def _written(magic: str, write: Callable[[], T]) -> T:
     try:
         return write()
     except OSError as error:

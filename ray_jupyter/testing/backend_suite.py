@@ -25,20 +25,28 @@ from __future__ import annotations
 from ray_jupyter.testing.suite.actor_calls import ActorCallTests
 from ray_jupyter.testing.suite.actor_lives import ActorLifeTests
 from ray_jupyter.testing.suite.actor_pools import ActorPoolTests
+from ray_jupyter.testing.suite.actor_streams import ActorStreamTests
 from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
 from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
 from ray_jupyter.testing.suite.failures import FailureTests
-from ray_jupyter.testing.suite.generators import ActorStreamTests, GeneratorTests
+from ray_jupyter.testing.suite.generators import GeneratorTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
 from ray_jupyter.testing.suite.queues import QueueTests
+from ray_jupyter.testing.suite.resources import ResourceTests
 from ray_jupyter.testing.suite.sessions import ReportTests, SessionTests
 from ray_jupyter.testing.suite.state import StateTests
 from ray_jupyter.testing.suite.tasks import TaskTests
 
-__all__ = ["Backend2016Tests", "BackendSessionTests", "BackendTests", "BackendUtilityTests"]
+__all__ = [
+    "Backend2016Tests",
+    "BackendResourceTests",
+    "BackendSessionTests",
+    "BackendTests",
+    "BackendUtilityTests",
+]
 
 
 class BackendTests(
@@ -56,6 +64,10 @@ class BackendUtilityTests(
 
 class Backend2016Tests(ReusableTests, Info2016Tests, RemoteArrayTests, DistributedArrayTests):
     """All tests of what the system of 2016 had; they share one session."""
+
+
+class BackendResourceTests(ResourceTests):
+    """Tests of a session with two GPUs, which need not exist."""
 
 
 class BackendSessionTests(SessionTests):

@@ -15,6 +15,7 @@ The five moments of a call, each of which may end in each way of ``Ending``::
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -167,7 +168,7 @@ class Driver:
         self.pid = self._process.pid
 
     def hear(self) -> str:
-        """Return the next line that the program prints.
+        """Return the next line that the program, or a task of it, prints.
 
         Raises:
             AssertionError: it ended instead; with what it said on its way out.
@@ -177,7 +178,7 @@ class Driver:
         if not line:
             _, errors = self._process.communicate()
             raise AssertionError(f"driver ended with {self._process.returncode}:\n{errors}")
-        return line.rstrip("\n")
+        return re.sub(r"^\([^()]*pid=\d+\) ", "", line.rstrip("\n"))
 
     def tell(self, line: str) -> None:
         """Give the program a line on its standard input."""

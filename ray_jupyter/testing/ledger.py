@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
-from ray_jupyter.runtime.protocol.messages import ACTOR, STREAMING, TASK, Definition
+from ray_jupyter.runtime.protocol.messages import (
+    ACTOR,
+    MAX_CALLS,
+    STREAMING,
+    TASK,
+    Definition,
+)
 from ray_jupyter.testing.processes import FakeProcess
 from ray_jupyter.testing.programs import Plan
 from ray_jupyter.testing.streams import ReadStream
@@ -16,7 +23,11 @@ def definition_of(
     """Return the template of a plan's calls; ``closure`` are references in its function."""
     returns = 1 if kind == ACTOR else plan.num_returns
     shape = (("slot", 10_000),) if kind == ACTOR else plan.shape
-    extras = plan.options if plan.yields is None else ((STREAMING, plan.limit),)
+    extras: tuple[tuple[str, Any], ...] = (
+        plan.options if plan.yields is None else ((STREAMING, plan.limit),)
+    )
+    if plan.max_calls and kind == TASK:
+        extras += ((MAX_CALLS, plan.max_calls),)
     return (kind, name, b"", closure, shape, returns, plan.max_retries, "", extras)
 
 

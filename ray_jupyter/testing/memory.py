@@ -22,6 +22,7 @@ class FakeMemory:
 
     def __init__(self, random: Random, *, may_fail: bool) -> None:
         self.files: dict[str, Content] = {}
+        self._lost: set[str] = set()
         self._random = random
         self._may_fail = may_fail
         self._extents: dict[int, tuple[int, Content]] = {}
@@ -90,6 +91,18 @@ class FakeMemory:
         return files
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Delete files, which must be there."""
+        """Delete files, which must be there unless they were lost."""
         for path in paths:
-            del self.files[path]
+            if path in self._lost:
+                self._lost.remove(path)
+            else:
+                del self.files[path]
+
+    def lose(self) -> bool:
+        """Somebody cleans the disk; return whether there was a file to lose."""
+        if not self.files:
+            return False
+        path = self._random.choice(sorted(self.files))
+        del self.files[path]
+        self._lost.add(path)
+        return True

@@ -6,7 +6,6 @@ pages. The stateful tests do the same to the real thing and to the model, and co
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 PAGE_BYTES = 4096
@@ -29,6 +28,11 @@ class ModelTask:
     """Who reads what it yields, if it does and somebody reads."""
     limit: int = 0
     yielded: int = 0
+    may_repeat: bool = True
+    sources: dict[int, int | None] | None = None
+    """Once it made something large: how inputs can be had again, by tasks (0: they are small)."""
+    excused: set[int] = field(default_factory=set)
+    """Inputs that were lost while a worker had the task: it will find out there."""
 
 
 @dataclass
@@ -38,6 +42,7 @@ class ModelObject:
     value: str | None = None
     contained: tuple[int, ...] = ()
     producer: int | None = None
+    large: bool = False
 
 
 @dataclass
@@ -57,7 +62,9 @@ class CoreModel:
     ) -> None:  # fmt: skip
         """A process submits a task; it has references to the results."""
         results = tuple(range(task, task + num_returns))
-        self.tasks[task] = ModelTask(deps, held, parent, results, retries)
+        self.tasks[task] = ModelTask(
+            deps, held, parent, results, retries, may_repeat=retries != 0 and limit is None
+        )
         if limit is not None:
             self.tasks[task].reader, self.tasks[task].limit = client, limit
         for object_id in results:
@@ -88,20 +95,72 @@ class CoreModel:
         if self.tasks[task_id].cancelled:
             self.fail(task_id, "cancelled")
 
-    def succeed(self, task_id: int, contained: tuple[int, ...]) -> None:
+    def succeed(self, task_id: int, contained: tuple[int, ...], *, large: bool = False) -> None:
         """A task ends well; ``contained`` are references in its first result."""
         task = self.tasks[task_id]
         self._end(task)
         for index, object_id in enumerate(task.results):
-            self.objects[object_id].value = "ok"
-            self.objects[object_id].contained = contained if index == 0 else ()
+            record = self.objects[object_id]
+            if record.value is None:  # else the task ran again, for another result
+                record.value = "ok"
+                record.contained = contained if index == 0 else ()
+                record.large = large and index == 0
+        if large and task.may_repeat and task.sources is None:
+            task.sources = {i: self._source(i) for i in (*task.deps, *task.held)}
         self._spread_errors()
+
+    def _source(self, object_id: int) -> int | None:
+        record = self.objects[object_id]
+        if record.large:  # also while it is lost
+            return record.producer
+        return 0 if record.value == "ok" else None
+
+    def lose(self, object_id: int) -> None:
+        """The file of a spilled object is gone: its task runs again, if that can help."""
+        lost = self.objects[object_id]
+        task_id = lost.producer
+        lost.value = None
+        if task_id is None or not self._can_repeat(task_id, {}):
+            lost.value, lost.contained = "lost", ()
+            self._spread_errors()
+        else:
+            self._repeat(task_id)
+
+    def _can_repeat(self, task_id: int, known: dict[int, bool]) -> bool:
+        task = self.tasks[task_id]
+        if task_id not in known:
+            sources = task.sources if task.retries_left else None
+            known[task_id] = not task.ended or (sources is not None and all(
+                source == 0 or self._is_there(i)
+                or (source is not None and self._can_repeat(source, known))
+                for i, source in sources.items()
+            ))  # fmt: skip
+        return known[task_id]
+
+    def _is_there(self, object_id: int) -> bool:
+        return self.objects[object_id].value in (None, "ok") and object_id in self.existing()
+
+    def _repeat(self, task_id: int) -> None:
+        task = self.tasks[task_id]
+        if not task.ended:
+            return
+        gone = [i for i in task.sources or () if not self._is_there(i)]
+        task.ended = task.cancelled = task.dooms_children = False
+        task.parent = 0
+        task.retries_left -= 1
+        for object_id in gone:
+            source = (task.sources or {})[object_id]
+            record = self.objects[object_id]
+            record.value, record.contained = ("ok" if source == 0 else None), ()
+            if source:
+                self._repeat(source)
 
     def fail(self, task_id: int, error: str) -> None:
         """A task ends badly, and so does what needs it."""
         self._end(self.tasks[task_id])
         for object_id in self.tasks[task_id].results:
-            self.objects[object_id].value = error
+            if self.objects[object_id].value is None:
+                self.objects[object_id].value = error
         self._spread_errors()
 
     def retry_or_fail(self, task_id: int, error: str) -> None:
@@ -151,10 +210,12 @@ class CoreModel:
 
     def _spread_errors(self) -> None:
         for task_id, task in self.tasks.items():
-            values = [self.objects[i].value for i in task.deps]
-            errors = [value for value in values if value not in (None, "ok")]
-            if not task.ended and None not in values and errors:
-                self.fail(task_id, errors[0] or "")
+            values = {i: self.objects[i].value for i in task.deps}
+            errors = {i: v for i, v in values.items() if v not in (None, "ok")}
+            if task.worker is not None:
+                task.excused |= errors.keys()
+            elif not task.ended and None not in values.values() and errors.keys() - task.excused:
+                self.fail(task_id, next(iter(errors.values())) or "")
 
     # What must hold
 
@@ -168,7 +229,10 @@ class CoreModel:
             task_id
             for task_id in self.live()
             if self.tasks[task_id].worker is None
-            and all(self.objects[i].value == "ok" for i in self.tasks[task_id].deps)
+            and all(
+                self.objects[i].value == "ok" or i in self.tasks[task_id].excused
+                for i in self.tasks[task_id].deps
+            )
         }
 
     def family(self, task_id: int) -> list[int]:
@@ -182,7 +246,8 @@ class CoreModel:
         """Return the objects that must exist: all that somebody can still reach."""
         live = [self.tasks[task_id] for task_id in self.live()]
         roots = [i for held in self.held.values() for i in held]
-        roots += [i for task in live for i in (*task.deps, *task.held, *task.results)]
+        roots += [i for task in live for i in (*task.deps, *task.held)]
+        roots += [i for t in live for i in t.results if self.objects[i].value is None]
         return self._reachable(roots)
 
     def containable(self, task_id: int) -> set[int]:
@@ -277,73 +342,3 @@ class ActorModel:
         if self.life == "lives":
             self.sent += self.waiting
             self.waiting = []
-
-
-class StoreModel:
-    """Objects in memory: who holds them, who looks at them, what must still be there."""
-
-    def __init__(self) -> None:
-        self.contained: dict[int, tuple[int, ...]] = {}
-        self.held: dict[int, set[int]] = {}
-        self.looks: dict[int, Counter[int]] = {}
-
-    def existing(self) -> set[int]:
-        """Return the objects that somebody can reach."""
-        found: set[int] = set()
-        todo = [i for held in self.held.values() for i in held]
-        while todo:
-            object_id = todo.pop()
-            if object_id not in found:
-                found.add(object_id)
-                todo += self.contained[object_id]
-        return found
-
-    def in_memory(self) -> set[int]:
-        """Return the objects whose bytes must be there."""
-        seen = {i for looks in self.looks.values() for i, count in looks.items() if count}
-        return self.existing() | seen
-
-
-class PageModel:
-    """An allocator: the set of pages that are taken, and who took them."""
-
-    def __init__(self, address_bytes: int) -> None:
-        self.pages = set(range(address_bytes // PAGE_BYTES))
-        self.free_pages = set(self.pages)
-        self.warm_pages: set[int] = set()
-        self.taken: dict[int, set[int]] = {}
-
-    def pages_of(self, offset: int, size_bytes: int) -> set[int]:
-        """Return the pages of an extent."""
-        first = offset // PAGE_BYTES
-        return set(range(first, first + max(1, -(-size_bytes // PAGE_BYTES))))
-
-    def allocate(self, offset: int, size_bytes: int) -> None:
-        """The allocator gave out an extent: it must have been free."""
-        pages = self.pages_of(offset, size_bytes)
-        assert pages <= self.free_pages, f"pages {pages - self.free_pages} are taken"
-        self.free_pages -= pages
-        self.warm_pages -= pages
-        self.taken[offset] = pages
-
-    def free(self, offset: int, *, touched: bool) -> None:
-        """An extent comes back."""
-        pages = self.taken.pop(offset)
-        self.free_pages |= pages
-        if touched:
-            self.warm_pages |= pages
-
-    def longest_run(self) -> int:
-        """Return how many bytes of one kind are free in one piece."""
-        longest = run = 0
-        for page in sorted(self.pages):
-            if page not in self.free_pages:
-                run = 0
-            elif page - 1 in self.free_pages and (
-                (page in self.warm_pages) == (page - 1 in self.warm_pages)
-            ):
-                run += 1
-            else:
-                run = 1
-            longest = max(longest, run)
-        return longest * PAGE_BYTES

@@ -168,6 +168,8 @@ class FakeProcess(StreamReader):
                     content = None
             if content is not None:
                 return content[1:]
+            if value[1] not in self.world.memory.files:
+                self.post(e.ObjectLost(self.id, object_id, value[1], "gone"))
             self.values.pop(object_id, None)
             yield ("await", object_id)
             value = self.values[object_id]

@@ -18,9 +18,18 @@ SHAPES = (
     (("CPU", 10_000),),
     (("CPU", 5_000),),
     (("CPU", 20_000),),
+    (("CPU", 10_000), ("environment a", 0)),
+    (("CPU", 10_000), ("environment b", 0)),
     (),
 )
 """Resources of tasks; the simulated machine has two CPUs."""
+GPU_SHAPES = (
+    (("CPU", 10_000), ("GPU", 10_000)),
+    (("CPU", 5_000), ("GPU", 5_000)),
+    (("GPU", 20_000),),
+    (("GPU", 2_500), ("environment a", 0)),
+)
+"""Those of tasks that wait for nothing: a task that waits keeps its GPU."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ class Plan:
     """"" or ``"error"`` or ``"retryable"``; a call of an actor also ``"exit"``."""
     max_retries: int = 3
     shape: tuple[tuple[str, int], ...] = SHAPES[0]
+    max_calls: int = 0
     method: bool = False
     """A call of an actor. It gets no references: it could wait for its own caller."""
     yields: int | None = None
@@ -189,6 +199,8 @@ def random_plan(
     steps: list[Step] = []
     for _ in range(random.choice((0, 0, 1, 2, 3, 5)) if depth else random.choice((0, 0, 1))):
         steps.append(_random_step(random, depth, retries))
+    waits = any(isinstance(step, (Get, Peek)) for step in steps)
+    shapes = GPU_SHAPES if not waits and random.random() < 0.1 else SHAPES
     return Plan(
         number=random.randrange(1000),
         steps=tuple(steps),
@@ -199,7 +211,8 @@ def random_plan(
         max_retries=random.choice((0, 0, 1) if method else (0, 1, 3))
         if retries is None
         else retries,
-        shape=() if method else random.choice(SHAPES),
+        shape=() if method else random.choice(shapes),
+        max_calls=random.choice((1, 2)) if not method and random.random() < 0.05 else 0,
         method=method,
     )
 

@@ -35,6 +35,7 @@ CAUSES = {
     "ActorUnavailableError": ("actor crash", "kill"),
     "TaskCancelledError": ("cancel",),
     "ObjectStoreFullError": ("denied",),
+    "ObjectReconstructionFailedError": ("lost file",),
 }
 """Which accident permits which error."""
 

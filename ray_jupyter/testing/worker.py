@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from ray_jupyter.runtime.core import commands as c
@@ -10,6 +10,7 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.protocol.messages import (
     ACTOR,
     CANCELLED,
+    MAX_CALLS,
     METHOD,
     STORED,
     TASK,
@@ -35,6 +36,9 @@ class FakeWorker(TaskRunner):
         self.known: dict[int, Definition] = {}
         self.blocked = False
         self.stopping = False
+        self.gpus: list[int] = []
+        self.environment = ""
+        self.calls: Counter[int] = Counter()
 
     @property
     def running(self) -> int:
@@ -47,6 +51,9 @@ class FakeWorker(TaskRunner):
         """Take one message."""
         if isinstance(command, c.Dispatch):
             self._tasks(command)
+        elif isinstance(command, c.Equip):
+            assert not self.gpus, f"worker {self.id} has GPUs {self.gpus} already"
+            self.gpus = command.devices
         elif isinstance(command, c.Recall):
             self._hand_back()
         elif isinstance(command, c.InterruptTask):
@@ -167,6 +174,7 @@ class FakeWorker(TaskRunner):
     def _start(self, assignment: Assignment, definition: Definition | None = None) -> None:
         definition = self.known[assignment[1]] if definition is None else definition
         kind = definition[0]
+        self._use(assignment[1], definition)
         if kind == ACTOR:
             assert not self.actor, f"worker {self.id} is actor {self.actor} already"
             self.actor = assignment[0]
@@ -177,6 +185,21 @@ class FakeWorker(TaskRunner):
         dep_ids = tuple(_stored(assignment))
         self.stack.append(Frame(assignment[0], work, serial=self.mint(), dep_ids=dep_ids))
         next(work)  # announced: from here on it can be interrupted
+
+    def _use(self, template: int, definition: Definition) -> None:
+        """A task begins: this process must be fit for it, and may never be for others."""
+        self.calls[template] += 1
+        limit = dict(definition[8]).get(MAX_CALLS, 0)
+        assert not limit or self.calls[template] <= limit, f"worker {self.id} is worn out"
+        if definition[0] == METHOD:
+            return
+        for name, units in definition[4]:
+            if name == "GPU":
+                count = max(1, units // 10_000)
+                assert len(self.gpus) == count, f"{units} GPU, and {self.gpus} are there"
+        wanted = "".join(name for name, units in definition[4] if not units)
+        assert self.environment in ("", wanted), f"worker {self.id} ran in {self.environment}"
+        self.environment = wanted
 
 
 def _stored(assignment: Assignment) -> list[int]:

@@ -24,8 +24,9 @@ from ray_jupyter.testing.faults import (
     kill_worker,
     session_pids,
 )
+from ray_jupyter.testing.suite.actor_streams import Counter
 from ray_jupyter.testing.suite.base import eventually, statistics
-from ray_jupyter.testing.suite.generators import BACKPRESSURE, Counter, count, count_into, written
+from ray_jupyter.testing.suite.generators import BACKPRESSURE, count, count_into, written
 
 pytestmark = pytest.mark.usefixtures("session")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ray_jupyter.testing.backend_suite import (
     Backend2016Tests,
+    BackendResourceTests,
     BackendSessionTests,
     BackendTests,
     BackendUtilityTests,
@@ -30,5 +31,11 @@ class TestInlineSessions(BackendSessionTests):
 
 class TestInlineUtilities(BackendUtilityTests):
     arguments = ARGUMENTS
+    runs_in_background = False
+    runs_in_processes = False
+
+
+class TestInlineResources(BackendResourceTests):
+    arguments = ARGUMENTS | {"num_gpus": 2}
     runs_in_background = False
     runs_in_processes = False

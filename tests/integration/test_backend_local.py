@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ray_jupyter.testing.backend_suite import (
     Backend2016Tests,
+    BackendResourceTests,
     BackendSessionTests,
     BackendTests,
     BackendUtilityTests,
@@ -26,3 +27,7 @@ class TestLocalSessions(BackendSessionTests):
 
 class TestLocalUtilities(BackendUtilityTests):
     arguments = ARGUMENTS
+
+
+class TestLocalResources(BackendResourceTests):
+    arguments = ARGUMENTS | {"num_gpus": 2}

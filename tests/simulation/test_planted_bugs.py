@@ -9,9 +9,11 @@ import pytest
 
 from ray_jupyter.runtime.core import (
     actors,
+    leases,
     losses,
     memory,
     placement,
+    reconstruction,
     recovery,
     references,
     state,
@@ -40,13 +42,13 @@ def charge_nobody_for_a_crash(patch: Patch) -> None:
 
 
 def give_back_resources_twice(patch: Patch) -> None:
-    give_back = placement.give_back
+    give_back = leases.give_back
 
     def twice(state: Any, shape: Any) -> None:
         give_back(state, shape)
         give_back(state, shape)
 
-    patch.setattr(placement, "give_back", twice)
+    patch.setattr(leases, "give_back", twice)
 
 
 def free_memory_that_is_looked_at(patch: Patch) -> None:
@@ -126,6 +128,22 @@ def forget_the_end_of_a_stream(patch: Patch) -> None:
     patch.setattr(streams, "end", silent)
 
 
+def believe_that_nothing_gets_lost(patch: Patch) -> None:
+    patch.setattr(reconstruction, "lose", lambda *args: None)
+
+
+def forget_who_waits_for_a_lost_object(patch: Patch) -> None:
+    patch.setattr(reconstruction, "_have_others_wait", lambda state, lost: None)
+
+
+def run_in_any_environment(patch: Patch) -> None:
+    def any_worker(state: Any, queue: Any) -> Any:
+        pool = state.idle or state.settled
+        return pool.popitem()[1] if pool else None
+
+    patch.setattr(leases, "take_idle", any_worker)
+
+
 def run_seeds() -> None:
     for seed in range(SEEDS):
         simulation.run(seed)
@@ -150,6 +168,9 @@ def run_seeds() -> None:
         never_resume,
         pause_for_a_reader_that_is_gone,
         forget_the_end_of_a_stream,
+        believe_that_nothing_gets_lost,
+        forget_who_waits_for_a_lost_object,
+        run_in_any_environment,
     ],
 )
 def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:

@@ -73,12 +73,6 @@ def test_neutral_values_of_such_options_are_accepted() -> None:
     assert ray.get(ray.remote(Plain).options(**neutral).remote().get.remote(3)) == 3
 
 
-def test_methods_that_do_not_run_say_so() -> None:
-    plain = ray.remote(Plain).remote()
-    with pytest.raises(NotImplementedError, match=r"Plain\.stream_later is an async generator"):
-        plain.stream_later.remote()
-
-
 def test_only_methods_are_attributes() -> None:
     plain = ray.remote(Plain).remote()
     assert dir(plain) == ["get", "later", "stream", "stream_later"]

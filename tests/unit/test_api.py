@@ -41,7 +41,7 @@ def test_services_of_2016(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"address": "auto", "num_cpus": 2}, ValueError, "leave out num_cpus, mode"),
         ({"address": "ray://host:1"}, NotImplementedError, "another machine is not"),
         ({"address": 5}, TypeError, "must be a string such as 'auto', got 5"),
-        ({"runtime_env": {"pip": []}}, NotImplementedError, "runtime_env"),
+        ({"runtime_env": {"pip": ["x"]}}, NotImplementedError, "runtime_env"),
         ({"scheduler_address": "127.0.0.1:10001"}, NotImplementedError, "'127.0.0.1:10001'"),
         ({"scheduler_address": "auto", "address": "auto"}, ValueError, "mean the same"),
         ({"start_ray_local": False}, ValueError, "needs the address"),

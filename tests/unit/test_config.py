@@ -104,3 +104,41 @@ def test_memory_limit_of_the_cgroup(tmp_path: Path) -> None:
     assert available_memory_bytes(tmp_path) == 123456
     (tmp_path / "memory.max").write_text("max\n")
     assert available_memory_bytes(tmp_path) > 123456
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, None), ("", []), ("-1", []), ("NoDevFiles", []), ("0,1", ["0", "1"]),
+        (" 3 , 5", ["3", "5"]), ("2,-1,3", ["2"]), ("GPU-8f3,GPU-9a", ["GPU-8f3", "GPU-9a"]),
+    ],
+)  # fmt: skip
+def test_visible_gpus(
+    monkeypatch: pytest.MonkeyPatch, text: str | None, names: list[str] | None
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if text is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", text)
+    assert config.visible_gpus() == names
+
+
+@pytest.mark.parametrize("place", ["proc/driver/nvidia/gpus/0000:01:00.{}", "dev/nvidia{}"])
+def test_gpus_are_found_in_the_file_system(tmp_path: Path, place: str) -> None:
+    assert config.available_gpus(None, tmp_path) == 0
+    for number in range(3):
+        path = tmp_path / place.format(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (path.parent / "nvidiactl").touch() if "dev" in place else None
+    assert config.available_gpus(None, tmp_path) == 3
+    assert config.available_gpus(["0", "2"], tmp_path) == 2
+
+
+def test_gpus_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    assert make_config(num_gpus=1).gpus == ("4",)
+    assert make_config(num_gpus=1.5).gpus == ("4", "6")
+    with pytest.raises(ValueError, match=r"num_gpus=3.*names 2: \['4', '6'\]"):
+        make_config(num_gpus=3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert make_config(num_gpus=3).gpus == ("0", "1", "2")

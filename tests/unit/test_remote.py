@@ -74,11 +74,11 @@ def test_options_make_templates() -> None:
         ({"resources": ["disk"]}, TypeError, "resources"),
         ({"memory": -1}, ValueError, "memory"),
         ({"name": 5}, TypeError, "name"),
-        ({"runtime_env": {"pip": []}}, NotImplementedError, "runtime_env"),
-        ({"max_calls": 1}, NotImplementedError, "max_calls"),
-        ({"scheduling_strategy": "PACK"}, NotImplementedError, "scheduling_strategy"),
-        ({"_metadata": {"a": 1}}, NotImplementedError, "_metadata"),
-        ({"label_selector": {"a": "b"}}, NotImplementedError, "label_selector"),
+        ({"runtime_env": {"pip": ["x"]}}, NotImplementedError, "runtime_env"),
+        ({"max_calls": -1}, ValueError, "max_calls"),
+        ({"scheduling_strategy": "PACK"}, ValueError, "scheduling_strategy"),
+        ({"_metadata": 1}, TypeError, "_metadata"),
+        ({"label_selector": {"a": "b"}}, ValueError, "label_selector"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], error: type, text: str) -> None:

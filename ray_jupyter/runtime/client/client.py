@@ -12,6 +12,7 @@ from typing import Any
 from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
 from ray_jupyter.runtime.client.functions import Functions, Registration
 from ray_jupyter.runtime.client.objects import Objects
+from ray_jupyter.runtime.client.printing import Listener
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.specs import STREAMS, CallContext, TaskTemplate
@@ -27,20 +28,37 @@ class Client(Objects):
         self, transport: Transport, segment: Segment, *, client_id: int, session_id: str,
         total: dict[str, int], spill_dir: str, inline_max_bytes: int, namespace: str = "",
     ) -> None:  # fmt: skip
+        self.listener = Listener()
         super().__init__(
             transport, segment, client_id=client_id, session_id=session_id,
             spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
         )  # fmt: skip
         self.namespace = namespace
+        self.gpu_ids: tuple[str, ...] = ()
+        """See ``Backend.gpu_ids``."""
         self.parent_task = 0
         """The task this process runs now; parent of what it submits, unless ``RUNNING`` says."""
         self._functions = Functions(
-            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes
+            self, self._define, self._put_serialized, self.drop, total, inline_max_bytes, session_id
         )
         self._arguments = Arguments(
             session_id, self._put_serialized, self.drop, self.channel.shield, self._is_same,
             inline_max_bytes,
         )  # fmt: skip
+
+    def _handlers(self) -> dict[int, Any]:
+        return super()._handlers() | {m.OUTPUT: self.listener}
+
+    # What this process may use
+
+    @property
+    def environment(self) -> str:
+        """See ``Backend.environment``."""
+        return self._functions.environment
+
+    @environment.setter
+    def environment(self, text: str) -> None:
+        self._functions.environment = text
 
     # Calls
 
@@ -76,8 +94,8 @@ class Client(Objects):
         parent = self.parent_task if running is None else running.task_id
         try:
             with channel.lock:
-                task_id = self._next_id
-                self._next_id = task_id + (count or 1)
+                task_id = self.next_id
+                self.next_id = task_id + (count or 1)
                 for object_id in range(task_id, task_id + count):
                     self._counts.begin(object_id)
                 channel.post_spec(
@@ -107,21 +125,27 @@ class Client(Objects):
 
     def mint(self) -> int:
         """Return a new id; under the lock."""
-        self._next_id += 1
-        return self._next_id - 1
+        self.next_id += 1
+        return self.next_id - 1
 
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
-            template_id = self._next_id
-            self._next_id += 1
+            template_id = self.next_id
+            self.next_id += 1
             self.channel.post((m.DEFINE, template_id, definition))
         return template_id
 
     def accompany(self, value: object) -> None:
         """See ``Backend.accompany``."""
-        self._use_companion(self.put(value))
+        self.use_companion(self.put(value))
 
-    def _use_companion(self, object_id: int) -> None:
+    @property
+    def companion(self) -> int:
+        """The object that goes with what is registered here; 0 for none."""
+        return self._functions.companion
+
+    def use_companion(self, object_id: int) -> None:
+        """Have it go with what is registered here from now on, and hold it."""
         former, self._functions.companion = self._functions.companion, object_id
         if former:
             self.drop(former)
@@ -202,8 +226,8 @@ class Client(Objects):
 
     def _post_put(self, value: Serialized, descriptor: m.Descriptor) -> int:
         with self.channel.lock:
-            object_id = self._next_id
-            self._next_id += 1
+            object_id = self.next_id
+            self.next_id += 1
             self._counts.begin(object_id)
             if type(descriptor) is bytes:
                 self._descriptors[object_id] = descriptor

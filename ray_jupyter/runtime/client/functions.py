@@ -13,13 +13,20 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from ray_jupyter import environment
 from ray_jupyter.errors import SerializationError
-from ray_jupyter.runtime.protocol.messages import COMPANION, METHOD, TASK, Definition
-from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS, TaskTemplate
+from ray_jupyter.runtime.protocol.messages import (
+    COMPANION,
+    METHOD,
+    RUNTIME_ENV,
+    TASK,
+    Definition,
+)
+from ray_jupyter.runtime.protocol.specs import NODE_ID, RESOURCE_UNITS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, serialize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _RECENT = 64
 """Registrations kept alive although no template may refer to them: ``f.options(...)`` in a
@@ -54,20 +61,25 @@ class Functions:
         store: puts a large pickle into the object store and returns its object id.
         drop: ends the reference that ``store`` counted.
         total: resources of the machine in units; a demand beyond it can never run.
+        session_id: the id of the only node.
     """
 
     def __init__(
         self, owner: object, define: Callable[[Definition], int],
         store: Callable[[Serialized], int], drop: Callable[[int], object], total: dict[str, int], inline_max_bytes: int,
+        session_id: str,
     ) -> None:  # fmt: skip
         self.ended: deque[int] = deque()
         self.companion = 0
         """An object that workers load before they call what is registered from now on."""
+        self.environment = environment.NONE
+        """Of this process, or of the session: what is submitted here runs in it, too."""
         self._owner = owner
         self._define = define
         self._store = store
         self._drop = drop
         self._total = total
+        self._session_id = session_id
         self._inline_max_bytes = inline_max_bytes
         self._known: WeakValueDictionary[tuple[Any, ...], Registration] = WeakValueDictionary()
         self._recent: OrderedDict[tuple[Any, ...], Registration] = OrderedDict()
@@ -77,18 +89,19 @@ class Functions:
 
         Raises:
             SerializationError: the function cannot be pickled; names the variable.
-            ValueError: the resources are more than the machine has.
+            ValueError: the resources are more than the machine has, or it is not the node.
         """
-        resources = self._demand(template)
+        extras = self._extras(template) if kind != METHOD else template.extras
+        resources = self._demand(template, extras.get(RUNTIME_ENV, environment.NONE))
         bare = kind == METHOD and not template.retry_exceptions
         pickled = Serialized(b"", [], ()) if bare else pickle_function(template)
         digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
-        extras = tuple(sorted(template.extras.items()))
         companions = (self.companion,) if self.companion else ()
-        extras += tuple((COMPANION, object_id) for object_id in companions)
+        options = tuple(sorted(extras.items()))
+        options += tuple((COMPANION, object_id) for object_id in companions)
         key = (
             digest, kind, template.name, template.num_returns, resources,
-            template.max_retries, template.method, extras,
+            template.max_retries, template.method, options,
         )  # fmt: skip
         registration = self._known.get(key)
         if registration is None:
@@ -102,7 +115,7 @@ class Functions:
                 function = pickled.to_bytes()
             template_id = self._define((
                 kind, template.name, function, held, resources, template.num_objects,
-                template.max_retries, template.method or "", extras,
+                template.max_retries, template.method or "", options,
             ))  # fmt: skip
             if large:
                 self._drop(int(function))  # the definition holds it from now on
@@ -116,7 +129,16 @@ class Functions:
         template.registration = registration
         return registration
 
-    def _demand(self, template: TaskTemplate) -> tuple[tuple[str, int], ...]:
+    def _extras(self, template: TaskTemplate) -> Mapping[str, Any]:
+        """Return the template's extras as they are for calls from here."""
+        check_node(template, self._session_id)
+        inherited = self.environment
+        if not inherited:
+            return template.extras
+        own = template.extras.get(RUNTIME_ENV, environment.NONE)
+        return {**template.extras, RUNTIME_ENV: environment.merged(inherited, own)}
+
+    def _demand(self, template: TaskTemplate, entered: str) -> tuple[tuple[str, int], ...]:
         demand = {
             name: round(amount * RESOURCE_UNITS)
             for name, amount in template.resources.items()
@@ -131,7 +153,23 @@ class Functions:
                     f"(init(num_cpus=..., num_gpus=..., resources=...)), or ask for less. "
                     f"All there is: {have}"
                 )
+        if entered:
+            demand[f"{RUNTIME_ENV} {entered}"] = 0  # see ``core.leases``
         return tuple(sorted(demand.items()))
+
+
+def check_node(template: TaskTemplate, session_id: str) -> None:
+    """Refuse a template that must run on another machine.
+
+    Raises:
+        ValueError: it names a node that is not this one.
+    """
+    wanted = template.extras.get(NODE_ID, session_id)
+    if wanted != session_id:
+        raise ValueError(
+            f"{template.name} must run on node {wanted!r}, and the only one is {session_id!r}: it "
+            "could never run; say soft=True, or take the id from nodes()[0]['NodeID']"
+        )
 
 
 def pickle_function(template: TaskTemplate) -> Serialized:

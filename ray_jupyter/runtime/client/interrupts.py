@@ -21,6 +21,13 @@ from typing import Any
 _SIGINT = int(signal.SIGINT)
 
 
+class Interrupted(KeyboardInterrupt):
+    """Raised in the main thread to end a task that is being cancelled.
+
+    It strikes whatever runs on top, which may be a child in place of the cancelled task.
+    """
+
+
 class InterruptShield:
     """A reusable, reentrant context; does nothing in threads that are not the main one."""
 

@@ -18,7 +18,7 @@ from ray_jupyter.runtime.client.futures import Futures
 from ray_jupyter.runtime.client.mappings import Mappings
 from ray_jupyter.runtime.client.requests import Requests
 from ray_jupyter.runtime.client.streams import Signals, Streams
-from ray_jupyter.runtime.client.values import Values
+from ray_jupyter.runtime.client.values import LostValueError, Values
 from ray_jupyter.runtime.client.waiting import Missing
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import first_id
@@ -44,7 +44,7 @@ class Objects:
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.client_id = client_id
-        self._next_id = first_id(client_id)
+        self.next_id = first_id(client_id)
         self._counts = Counts()
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}
@@ -99,31 +99,32 @@ class Objects:
             if type(descriptor) is bytes:
                 values.append(self.values.load(object_id, descriptor))
                 continue
-            # Shielded, so that what begins to be used ends to be: waiting and unpickling lift.
-            with self.channel.shield:
-                descriptor = self._use_when_there(object_id, deadline)
-                if descriptor is None:
-                    raise GetTimeoutError(
-                        f"{len(ids) - len(values)} of {len(ids)} objects were not ready within "
-                        f"{timeout_s} s; their tasks go on, and get can be called again"
-                    )
-                try:
-                    values.append(self.values.load(object_id, descriptor))
-                finally:
-                    self._end_use_of(object_id, descriptor)
+            found = self._load_when_there(object_id, deadline)
+            if not found:
+                raise GetTimeoutError(
+                    f"{len(ids) - len(values)} of {len(ids)} objects were not ready within "
+                    f"{timeout_s} s; their tasks go on, and get can be called again"
+                )
+            values += found
         return values
 
-    def _use_when_there(self, object_id: int, deadline: float | None) -> m.Descriptor:
-        """Return ``_use`` of the object, or ``None`` if it does not come in time."""
-        descriptor = self._use(object_id)
-        while descriptor is None:
+    def _load_when_there(self, object_id: int, deadline: float | None) -> list[Any]:
+        """Return the value, in a list, which is empty if it does not come in time."""
+        while True:
+            # Shielded, so that what begins to be used ends to be: unpickling lifts.
+            with self.channel.shield:
+                descriptor = self._use(object_id)
+                if descriptor is not None:
+                    try:
+                        return [self.values.load(object_id, descriptor)]
+                    except LostValueError:
+                        continue  # it moved, or is made again, or an error says why not
+                    finally:
+                        self._end_use_of(object_id, descriptor)
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                return None
-            # It was there, and went to disk while the ones before were being loaded.
-            self.await_objects([object_id], 1, left)
-            descriptor = self._use(object_id)
-        return descriptor
+                return []
+            self.await_objects([object_id], 1, left)  # it moved meanwhile
 
     def _use(self, object_id: int) -> m.Descriptor:
         """Return the descriptor if it is known; a stored one stays where it is until ended."""
@@ -224,9 +225,8 @@ class Objects:
                     self._mappings.delivered(object_id)
                 self._wanted.discard(object_id)
                 expected = self._requests.delivered(object_id, descriptor)
-                if stored:
-                    for _ in range(expected):
-                        self._mappings.begin_use(object_id)
+                for _ in range(expected if stored else 0):
+                    self._mappings.begin_use(object_id)
                 if object_id in self._counts:
                     self._descriptors[object_id] = descriptor
                     if stored:

@@ -6,7 +6,6 @@ Everything here may block: on a round trip to the scheduler, on the disk, on a c
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +17,7 @@ from ray_jupyter.runtime.protocol.messages import (
     DENY,
     FAILED,
     GRANT,
+    LOST,
     PUNCHED,
     RESTORED,
     SPILL,
@@ -25,9 +25,9 @@ from ray_jupyter.runtime.protocol.messages import (
     SPILLED_OUT,
     STORED,
     SYSTEM_ERROR,
-    WANT,
     Descriptor,
 )
+from ray_jupyter.runtime.store import spill
 from ray_jupyter.runtime.store.serialization import deserialize
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+
+class LostValueError(Exception):
+    """A value is not where it was said to be: moved meanwhile, or being made again, or gone."""
 
 
 class Values:
@@ -167,6 +171,7 @@ class Values:
 
         Raises:
             RayError: the descriptor is an error.
+            LostValueError: it could not be read from its file, and the scheduler knows: ask again.
         """
         if type(descriptor) is bytes:
             return _unpickle(descriptor)
@@ -174,7 +179,12 @@ class Values:
         if kind == STORED:
             return self._load_stored(object_id, descriptor[1], descriptor[2])
         if kind == SPILLED:
-            return self._load_spilled(object_id, descriptor[1], descriptor[2])
+            try:
+                return self._load_spilled(object_id, descriptor[1], descriptor[2])
+            except spill.SpillFileError as error:
+                with self._channel.lock:
+                    self._channel.post((LOST, object_id, descriptor[1], str(error)))
+                raise LostValueError from error
         raise error_of(descriptor)
 
     def _load_stored(self, object_id: int, offset: int, size_bytes: int) -> Any:
@@ -192,10 +202,9 @@ class Values:
             descriptor = self._restore(object_id, path, size_bytes)
         except errors.ObjectStoreFullError:
             # No room even for this: look at the file itself. The mapping keeps it alive.
-            with open(path, "rb") as file:
-                mapped = mmap.mmap(file.fileno(), size_bytes, access=mmap.ACCESS_READ)
+            view = spill.view(path, size_bytes)
             with self._channel.shield.lifted:
-                return _unpickle(memoryview(mapped))
+                return _unpickle(view)
         try:
             return self.load(object_id, descriptor)
         finally:
@@ -206,16 +215,12 @@ class Values:
         """Bring a spilled value back into memory; return where it is now, in use."""
 
         def fill(offset: int, warm: bool) -> None:
-            self._segment.restore(offset, path)
+            self._segment.restore(offset, size_bytes, path)
             with self._channel.lock:
                 self._channel.post((RESTORED, object_id, offset, size_bytes))
 
         with self._requests.expect(object_id) as arrived:
-            try:
-                self._allocate(size_bytes, fill, patient=False)
-            except FileNotFoundError:  # somebody else was faster: it is in memory
-                with self._channel.lock:
-                    self._channel.post((WANT, [object_id]))
+            self._allocate(size_bytes, fill, patient=False)
             return self._requests.wait_object(arrived)
 
     def equals(self, object_id: int, descriptor: Descriptor, value: Serialized) -> bool:

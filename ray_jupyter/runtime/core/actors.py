@@ -20,9 +20,10 @@ from __future__ import annotations
 from collections import deque
 
 from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.placement import assign
-from ray_jupyter.runtime.core.references import discard, give_up_restart, hold
-from ray_jupyter.runtime.core.state import ActorRecord, ClusterState, Outbox, TaskRecord
+from ray_jupyter.runtime.core.references import discard, give_up_restart, hold, misses_again
+from ray_jupyter.runtime.core.state import ActorRecord, ClientRecord, ClusterState, TaskRecord
 from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT
 from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, FAILED, FOUND, Descriptor
 
@@ -81,13 +82,36 @@ def feed(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
         return  # not placed, about to end, or still in its constructor
     if worker.blocked_on is not None and not actor.concurrent:
         return  # it would hand them back
-    for caller, queue in [(None, actor.returned), *actor.queues.items()]:
-        while queue and queue[0].state is not PENDING_ARGS_AVAIL:
-            task = queue.popleft()
-            if task.state is PENDING_NODE_ASSIGNMENT:  # else it was cancelled meanwhile
-                assign(state, out, worker, task)
-        if not queue and caller is not None:
+    late = _send_returned(state, out, worker, actor) if actor.returned else ()
+    for caller, queue in list(actor.queues.items()):
+        while queue and queue[0].state is not PENDING_ARGS_AVAIL and caller not in late:
+            _send(state, out, worker, queue.popleft())
+        if not queue:
             del actor.queues[caller]
+
+
+def _send_returned(
+    state: ClusterState, out: Outbox, worker: ClientRecord, actor: ActorRecord
+) -> set[int]:
+    """Send calls again, in their order; return the callers of those that wait.
+
+    An argument may have been lost meanwhile. Other callers do not wait for it: the task that makes
+    it again may be one of them.
+    """
+    late: set[int] = set()
+    calls, actor.returned = actor.returned, deque()
+    for task in calls:
+        if task.state is PENDING_ARGS_AVAIL or _caller(task) in late:
+            late.add(_caller(task))
+            actor.returned.append(task)
+        else:
+            _send(state, out, worker, task)
+    return late
+
+
+def _send(state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord) -> None:
+    if task.state is PENDING_NODE_ASSIGNMENT:  # else it was cancelled meanwhile
+        assign(state, out, worker, task)
 
 
 def ready(actor: ActorRecord, task: TaskRecord) -> None:
@@ -99,17 +123,23 @@ def ready(actor: ActorRecord, task: TaskRecord) -> None:
 
 def _queue(actor: ActorRecord, task: TaskRecord) -> None:
     """Put a call behind the earlier ones of its caller."""
+    actor.queues.setdefault(_caller(task), deque()).append(task)
+
+
+def _caller(task: TaskRecord) -> int:
     # Drivers are callers of their own; their tasks have no parent.
-    caller = task.parent or -task.submitter
-    actor.queues.setdefault(caller, deque()).append(task)
+    return task.parent or -task.submitter
 
 
-def take_back(actor: ActorRecord, task: TaskRecord, *, front: bool = False) -> None:
+def take_back(
+    state: ClusterState, actor: ActorRecord, task: TaskRecord, *, front: bool = False
+) -> None:
     """The actor does not have a call any more that it shall get again.
 
     What it handed back comes in the order it was sent; ``front`` is for the opposite order.
     """
-    task.move(PENDING_NODE_ASSIGNMENT)
+    if not misses_again(state, task):
+        task.move(PENDING_NODE_ASSIGNMENT)
     if front:
         actor.returned.appendleft(task)
     else:

@@ -16,6 +16,13 @@ class Dispatch(NamedTuple):
     in_place: bool
 
 
+class Equip(NamedTuple):
+    """The GPUs that the worker may use from now on, by number."""
+
+    client: int
+    devices: list[int]
+
+
 class Deliver(NamedTuple):
     """Send the descriptors of finished objects."""
 
@@ -125,6 +132,7 @@ class RemoveFiles(NamedTuple):
 
 
 Command = (
-    Dispatch | Deliver | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall | InterruptTask | Forget
+    Dispatch | Equip | Deliver | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall
+    | InterruptTask | Forget
     | Reply | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

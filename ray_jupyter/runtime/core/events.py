@@ -220,6 +220,15 @@ class Restored(NamedTuple):
     size_bytes: int
 
 
+class ObjectLost(NamedTuple):
+    """A spilled value cannot be read from its file."""
+
+    client: int
+    object_id: int
+    path: str
+    reason: str
+
+
 class Unpinned(NamedTuple):
     """The process keeps no mapping of these objects any more."""
 
@@ -235,5 +244,5 @@ Event = (
     ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
     | ActorExited | ActorSought | RenewalRequested
-    | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | Unpinned | Tick
+    | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from ray_jupyter.runtime.core.allocator import round_up
-from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord
+from ray_jupyter.runtime.core.memory_invariants import (
+    allocations_make_progress,
+    bytes_are_counted,
+    memory_is_owned,
+    pins_agree,
+    unreferenced_memory_is_looked_at,
+)
+from ray_jupyter.runtime.core.state import ClusterState, LineageRecord, ObjectRecord
 from ray_jupyter.runtime.core.transitions import (
     PENDING_ARGS_AVAIL,
     PENDING_NODE_ASSIGNMENT,
     SUBMITTED_TO_WORKER,
 )
-from ray_jupyter.runtime.protocol.messages import METHOD, SPILLED, STORED, STREAMING
+from ray_jupyter.runtime.protocol.messages import METHOD, STORED, STREAMING
 
 Violations = Iterator[str]
 
@@ -84,40 +90,34 @@ def unheld_objects_are_freed(state: ClusterState) -> Violations:
             yield f"object {record.id} is there and somebody still waits for it"
 
 
-def unreferenced_memory_is_looked_at(state: ClusterState) -> Violations:
-    """Memory without references stays only for its pins or while it is written to disk."""
-    for record in state.unreferenced.values():
-        if record.id in state.objects:
-            yield f"object {record.id} is both referenced and not"
-        if not _stored(record) or record.holders:
-            yield f"object {record.id} has {record.holders} holders and value {record.value!r}"
-        if not record.pins and not record.spilling:
-            yield f"object {record.id} keeps its memory for nobody"
-
-
-def pins_agree(state: ClusterState) -> Violations:
-    """``ObjectRecord.pins`` and ``ClientRecord.pinned`` say the same."""
-    pins = set()
-    for record in [*state.objects.values(), *state.unreferenced.values()]:
-        for client, count in (record.pins or {}).items():
-            pins.add((client, record.id))
-            if count < 1 or not _stored(record):
-                yield f"client {client} pins object {record.id} {count} times: {record.value!r}"
-    pinned = {(c.id, object_id) for c in state.clients.values() for object_id in c.pinned}
-    for client, object_id in pins ^ pinned:
-        yield f"client {client} and object {object_id} disagree about a pin"
-
-
 def resources_are_conserved(state: ClusterState) -> Violations:
     """What is not available is what running workers lease."""
     leased: Counter[str] = Counter()
     for client in state.clients.values():
-        if client.lease is not None and not client.lease_released:
-            leased.update(dict(client.lease))
+        for name, units in client.lease or ():
+            if not client.lease_released or name == "GPU":
+                leased[name] += units
     for name in {*state.total, *state.available, *leased}:
         total, available = state.total.get(name, 0), state.available.get(name, 0)
         if available + leased[name] != total:
             yield f"{total} {name}, but {available} available and {leased[name]} leased"
+
+
+def devices_are_not_overcommitted(state: ClusterState) -> Violations:
+    """No GPU is given out more than once, and whoever leases GPUs has as many."""
+    free = [min(10_000, state.total.get("GPU", 0) - at) for at in _steps(state.total)]
+    for client in state.clients.values():
+        demand = dict(client.lease or ()).get("GPU", 0)
+        for device in client.devices if demand else ():
+            free[device] -= min(demand, 10_000)
+        if demand and len(client.devices) != max(1, demand // 10_000):
+            yield f"client {client.id} leases {demand} GPU and has {client.devices}"
+    if free != state.devices or min(free, default=0) < 0:
+        yield f"{free} is left of the devices, not {state.devices}"
+
+
+def _steps(total: dict[str, int]) -> range:
+    return range(0, total.get("GPU", 0), 10_000)
 
 
 def tasks_are_in_one_place(state: ClusterState) -> Violations:
@@ -158,6 +158,8 @@ def dependencies_are_counted(state: ClusterState) -> Violations:
     """``missing`` is how many dependencies are not there, and they know of the task."""
     for task in state.tasks.values():
         missing = Counter(i for i in task.deps if state.objects[i].value is None)
+        if task.state is SUBMITTED_TO_WORKER:
+            missing.clear()  # what is lost meanwhile is missed when the task comes back
         if task.missing != sum(missing.values()):
             yield f"task {task.id} misses {dict(missing)}, not {task.missing}"
         for object_id, count in missing.items():
@@ -178,9 +180,10 @@ def children_are_indexed(state: ClusterState) -> Violations:
 def workers_are_idle_or_leased(state: ClusterState) -> Violations:
     """A worker of the pool is idle, or leased to a queue and busy, or about to end."""
     for worker in state.clients.values():
-        idle = state.idle.get(worker.id) is worker
+        pool = state.settled if worker.environment else state.idle
+        idle = pool.get(worker.id) is worker
         free = worker.is_worker and worker.lease is None and not worker.stopping
-        if idle != free:
+        if idle != free or (worker.id in state.idle and worker.id in state.settled):
             yield f"client {worker.id}: {idle=}, but {worker.lease=} {worker.stopping=}"
         if worker.lease is None and (worker.inflight or worker.blocked_on is not None):
             yield f"client {worker.id} without a lease: {worker.inflight} {worker.blocked_on=}"
@@ -188,7 +191,10 @@ def workers_are_idle_or_leased(state: ClusterState) -> Violations:
             yield f"client {worker.id} leases {worker.lease} and has no task"
         if worker.lease_released != (worker.blocked_on is not None):
             yield f"client {worker.id}: {worker.lease_released=}, but {worker.blocked_on=}"
-    for worker_id in state.idle.keys() - state.clients.keys():
+        ran = [name for name, units in worker.lease or () if not units]
+        if worker.lease is not None and ran != [worker.environment] * bool(worker.environment):
+            yield f"client {worker.id} of environment {worker.environment!r} runs in {ran}"
+    for worker_id in (state.idle.keys() | state.settled.keys()) - state.clients.keys():
         yield f"worker {worker_id} is idle and gone"
     members = {(shape, i) for shape, queue in state.queues.items() for i in queue.members}
     leases = {
@@ -201,75 +207,25 @@ def workers_are_idle_or_leased(state: ClusterState) -> Violations:
 def no_ready_task_beside_an_idle_worker(state: ClusterState) -> Violations:
     """Unless a shape that waits for the same resources is due first."""
     available = state.available
-    if not state.idle:
+    if not state.idle and not state.settled:
         return
+    settled = {worker.environment for worker in state.settled.values()}
     heads = [
         queue.shape
         for queue in state.queues.values()
         if any(t.state is PENDING_NODE_ASSIGNMENT for t in [*queue.nested, *queue.ready])
     ]
-    fits = {s: all(available.get(name, 0) >= units for name, units in s) for s in heads}
+    fits = {
+        s: all(available.get(name, 0) >= units for name, units in s)
+        and sum(left >= min(dict(s).get("GPU", 0), 10_000) for left in state.devices)
+        >= -(-dict(s).get("GPU", 0) // 10_000)
+        for s in heads
+    }
     waiting = {name for shape in heads if not fits[shape] for name, _ in shape}
     for shape in heads:
-        if fits[shape] and waiting.isdisjoint(name for name, _ in shape):
+        usable = state.idle or settled & {name for name, units in shape if not units}
+        if usable and fits[shape] and waiting.isdisjoint(name for name, _ in shape):
             yield f"{shape} fits {available}, and workers {list(state.idle)} are idle"
-
-
-def memory_is_owned(state: ClusterState) -> Violations:
-    """Every allocated extent is a stored object's or granted, and none overlaps another."""
-    allocator = state.allocator
-    owned = dict.fromkeys(state.grants, -1)
-    for record in [*state.objects.values(), *state.unreferenced.values()]:
-        if _stored(record):
-            if record.value[1] in owned:
-                yield f"object {record.id} shares its extent at {record.value[1]}"
-            owned[record.value[1]] = round_up(record.size_bytes)
-    for offset in owned.keys() ^ allocator.allocated.keys():
-        yield f"extent at {offset}: allocated {offset in allocator.allocated}, owned otherwise"
-    for offset, size in owned.items():
-        if size > allocator.allocated.get(offset, size):
-            yield f"extent at {offset} holds {size} bytes of {allocator.allocated[offset]}"
-    if allocator.used_bytes != sum(allocator.allocated.values()):
-        yield f"used_bytes is {allocator.used_bytes}"
-    if allocator.used_bytes + allocator.warm_bytes > round_up(state.store_limit_bytes):
-        yield f"{allocator.used_bytes} used and {allocator.warm_bytes} warm exceed the limit"
-    if state.punching.keys() != allocator.cooling.keys():
-        yield f"{state.punching} are being punched, and {allocator.cooling} are set aside"
-    yield from _tiling(state)
-
-
-def _tiling(state: ClusterState) -> Violations:
-    taken = [*state.allocator.allocated.items(), *state.allocator.cooling.items()]
-    allocated = [(at, size, None) for at, size in taken]
-    end, before = 0, None
-    for at, size, warm in sorted([*allocated, *state.allocator.free_extents()], key=lambda e: e[0]):
-        if at != end:
-            yield f"addresses {end} to {at} are nobody's or somebody's twice"
-        if warm is not None and warm == before:
-            yield f"free neighbours at {at} are not joined"
-        end, before = at + size, warm
-
-
-def allocations_make_progress(state: ClusterState) -> Violations:
-    """A request waits only while there is no room, and nothing that could be spilled."""
-    victims: list[int] = []
-    for waiting in state.allocations:
-        victims += waiting.spilling
-        room = state.store_limit_bytes - state.allocator.used_bytes
-        if waiting.client not in state.clients:
-            yield f"dead client {waiting.client} waits for memory"
-        if not waiting.spilling and round_up(waiting.size_bytes) <= room:
-            yield f"{waiting.size_bytes} bytes are asked for and {room} are free"
-        for record in state.objects.values():
-            spillable = _stored(record) and not record.pins and not record.spilling
-            if not waiting.spilling and spillable:
-                yield f"object {record.id} could make room for client {waiting.client}"
-    spilling = [r.id for r in [*state.objects.values(), *state.unreferenced.values()] if r.spilling]
-    if sorted(spilling) != sorted(victims):
-        yield f"victims {victims}, but {spilling} are marked"
-    for offset, client in state.grants.items():
-        if client not in state.clients:
-            yield f"extent at {offset} is granted to dead client {client}"
 
 
 def templates_have_users(state: ClusterState) -> Violations:
@@ -277,6 +233,7 @@ def templates_have_users(state: ClusterState) -> Violations:
     users = Counter(task.template.id for task in state.tasks.values())
     kept = [actor.creation for actor in state.actors.values() if actor.creation is not None]
     users.update(task.template.id for task in kept)
+    users.update(known.template.id for known in state.lineage.values() if known.template)
     for template in state.templates.values():
         expected = users[template.id] + (template.definer is not None)
         if template.users != expected or not expected:
@@ -286,6 +243,22 @@ def templates_have_users(state: ClusterState) -> Violations:
     known = {i for client in state.clients.values() for i in client.known}
     for template_id in (users.keys() | known) - state.templates.keys():
         yield f"template {template_id} does not exist any more and somebody knows it"
+
+
+def lineage_is_needed(state: ClusterState) -> Violations:
+    """What is remembered can be run, is counted, and somebody may still need it."""
+    uses: Counter[LineageRecord] = Counter()
+    uses.update(record.lineage for record in state.objects.values() if record.lineage)
+    for known in state.lineage.values():
+        uses.update(s for s in known.inputs.values() if isinstance(s, LineageRecord))
+    for known in {*uses, *state.lineage.values()}:
+        if known.uses != uses[known] or not known.uses:
+            yield f"lineage of task {known.task} has {uses[known]} uses, not {known.uses}"
+        if (known.template is not None) != (state.lineage.get(known.task) is known):
+            yield f"lineage of task {known.task} is half forgotten: {known.obstacle!r}"
+    cost_bytes = sum(known.cost_bytes for known in state.lineage.values())
+    if cost_bytes != state.lineage_bytes:
+        yield f"lineage costs {cost_bytes} bytes, not {state.lineage_bytes}"
 
 
 def actors_are_fed(state: ClusterState) -> Violations:
@@ -353,17 +326,6 @@ def names_are_of_living_actors(state: ClusterState) -> Violations:
             yield f"actor {actor.id} is not found by its name {actor.name_key}"
 
 
-def bytes_are_counted(state: ClusterState) -> Violations:
-    """``inline_bytes`` and ``spilled_bytes`` are sums over the objects."""
-    values = [(record, record.value) for record in state.objects.values()]
-    inline = sum(len(value) for _, value in values if type(value) is bytes)
-    spilled = sum(r.size_bytes for r, v in values if type(v) is tuple and v[0] == SPILLED)
-    if inline != state.inline_bytes:
-        yield f"{inline} bytes inline, not {state.inline_bytes}"
-    if spilled != state.spilled_bytes:
-        yield f"{spilled} bytes spilled, not {state.spilled_bytes}"
-
-
 RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     tasks_are_in_one_place,
     dependencies_are_counted,
@@ -372,12 +334,14 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     unreferenced_memory_is_looked_at,
     pins_agree,
     resources_are_conserved,
+    devices_are_not_overcommitted,
     children_are_indexed,
     workers_are_idle_or_leased,
     no_ready_task_beside_an_idle_worker,
     memory_is_owned,
     allocations_make_progress,
     templates_have_users,
+    lineage_is_needed,
     actors_are_fed,
     streams_have_two_ends,
     actors_can_come_back,

@@ -13,17 +13,17 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, memory, placement
+from ray_jupyter.runtime.core import actors, leases, memory, placement
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.cancelling import close_streams
-from ray_jupyter.runtime.core.recovery import CANCELLED_VALUE, fail, may_retry, repeat
-from ray_jupyter.runtime.core.references import discard, retain, settle, undefine
+from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.recovery import CANCELLED_VALUE, admit, fail, may_retry, repeat
+from ray_jupyter.runtime.core.references import await_missing, discard, retain, settle, undefine
 from ray_jupyter.runtime.core.state import (
     NOBODY,
     ActorRecord,
     ClientRecord,
     ClusterState,
-    Outbox,
     TaskRecord,
 )
 from ray_jupyter.runtime.protocol.messages import ACTOR, ACTOR_ERROR, SYSTEM_ERROR, Descriptor
@@ -67,10 +67,10 @@ def lose_worker(
     del state.clients[worker.id]
     state.idle.pop(worker.id, None)
     actor = worker.actor
+    state.settled.pop(worker.id, None)
     if worker.lease is not None:
-        if not worker.lease_released:
-            placement.give_back(state, worker.lease)
         state.queues[worker.lease].members.pop(worker.id, None)
+        leases.end(state, worker)
     if worker.is_worker:
         placement.top_up_pool(state, out)
     tasks = list(worker.inflight.values())
@@ -123,7 +123,7 @@ def _lose_actor(
     if actor.restarts_left and state.actors.get(actor.id) is actor:
         actor.restarts += 1
         if created:
-            _make_again(state, actor)
+            _make_again(state, out, actor)
         return how
     if actor.restarts:
         how = f"died, after all {actor.restarts} restarts that max_restarts allows: {reason}"
@@ -133,7 +133,7 @@ def _lose_actor(
     return how
 
 
-def _make_again(state: ClusterState, actor: ActorRecord) -> None:
+def _make_again(state: ClusterState, out: Outbox, actor: ActorRecord) -> None:
     """Queue the creation of an actor that lived; what it held passes to the new task."""
     old, actor.creation = actor.creation, None
     assert old is not None, f"actor {actor.id} has restarts left and nothing to restart from"
@@ -144,7 +144,9 @@ def _make_again(state: ClusterState, actor: ActorRecord) -> None:
     task.actor = actor
     state.tasks[task.id] = task
     retain(state, [actor.id])
-    placement.enqueue(state, task, front=True)
+    await_missing(state, task)
+    if not task.missing:
+        admit(state, out, task, front=True)
 
 
 def _lose_call(
@@ -158,7 +160,7 @@ def _lose_call(
         task.attempt = actor.restarts
         placement.enqueue(state, task, front=True)
     elif not started:
-        actors.take_back(actor, task, front=True)
+        actors.take_back(state, actor, task, front=True)
     elif may_retry(task):
         repeat(state, task)
     else:
@@ -173,11 +175,11 @@ def hand_back(state: ClusterState, out: Outbox, worker: ClientRecord, task_ids: 
         task = worker.inflight.get(task_id)
         if task is None:
             continue
-        placement.unassign(state, worker, task)
+        placement.unassign(state, out, worker, task)
         if task.cancelled:
             fail(state, out, task, CANCELLED_VALUE)
         elif task.actor is not None:
-            actors.take_back(task.actor, task)
+            actors.take_back(state, task.actor, task)
         else:
             placement.enqueue(state, task, front=True)
 

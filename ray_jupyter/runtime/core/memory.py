@@ -15,8 +15,9 @@ from __future__ import annotations
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.allocator import round_up
-from ray_jupyter.runtime.core.references import deliver, lost, settle
-from ray_jupyter.runtime.core.state import AllocationRecord, ClusterState, ObjectRecord, Outbox
+from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.references import deliver, lost, seal, settle
+from ray_jupyter.runtime.core.state import AllocationRecord, ClusterState, ObjectRecord, TaskRecord
 from ray_jupyter.runtime.protocol.messages import SPILLED, STORED
 
 PATIENCE_NS = 3_000_000_000
@@ -143,13 +144,19 @@ def _forget_victims(
 
 def restored(
     state: ClusterState, out: Outbox, client: int, object_id: int, offset: int, size_bytes: int
-) -> None:
-    """A process copied a spilled value back; it gets (and pins) the address that holds."""
+) -> list[TaskRecord]:
+    """A process copied a spilled value back; it gets (and pins) the address that holds.
+
+    Return the tasks that waited for it: another process could not read it, and it was lost.
+    """
     if state.grants.get(offset) != client:
-        return
+        return []
     del state.grants[offset]
     record = state.objects.get(object_id)
-    if record is None or record.value[0] != SPILLED:
+    ready: list[TaskRecord] = []
+    if record is not None and record.value is None:
+        ready = seal(state, out, record, (STORED, offset, size_bytes), record.contained)
+    elif record is None or type(record.value) is bytes or record.value[0] != SPILLED:
         state.allocator.free(offset)  # freed meanwhile, or somebody else was first
     else:
         state.spilled_bytes -= record.size_bytes
@@ -161,6 +168,7 @@ def restored(
         deliver(state, out, client, record)
     else:
         out.deliver(client, object_id, lost(object_id))
+    return ready
 
 
 def abandon(state: ClusterState, client: int, offset: int) -> None:

@@ -2,7 +2,7 @@
 
 Rules
     * A worker runs tasks of one shape at a time: it leases those resources, keeps them
-      while it has tasks, and gives them back when it has none or blocks.
+      while it has tasks, and gives them back when it has none (``leases``).
     * Short tasks are sent ahead, about ``AHEAD_NS`` of work by the measured mean of their
       function; long and unmeasured ones are not. What was sent ahead in error is recalled
       (``rebalance``).
@@ -18,12 +18,14 @@ Rules
 from __future__ import annotations
 
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core.references import lost, pin
+from ray_jupyter.runtime.core import leases
+from ray_jupyter.runtime.core.leases import fits
+from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.references import lost, misses_again, pin
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
     ClientRecord,
     ClusterState,
-    Outbox,
     Queue,
     Shape,
     TaskRecord,
@@ -50,6 +52,8 @@ SPARE_LIMIT = 512
 
 def enqueue(state: ClusterState, task: TaskRecord, *, front: bool = False) -> None:
     """All dependencies are there: the task may run."""
+    if task.deps and task.state is SUBMITTED_TO_WORKER and misses_again(state, task):
+        return
     task.move(PENDING_NODE_ASSIGNMENT)
     queue = state.queues.get(task.shape)
     if queue is None:
@@ -60,24 +64,6 @@ def enqueue(state: ClusterState, task: TaskRecord, *, front: bool = False) -> No
         queue.ready.appendleft(task)
     else:
         queue.ready.append(task)
-
-
-def fits(state: ClusterState, shape: Shape) -> bool:
-    """Return whether the resources are free now."""
-    available = state.available
-    return all(available.get(name, 0) >= units for name, units in shape)
-
-
-def acquire(state: ClusterState, shape: Shape) -> None:
-    """Take the resources; a resumed task may overdraw (it was running before others)."""
-    for name, units in shape:
-        state.available[name] = state.available.get(name, 0) - units
-
-
-def give_back(state: ClusterState, shape: Shape) -> None:
-    """Return the resources."""
-    for name, units in shape:
-        state.available[name] += units
 
 
 def _attainable(state: ClusterState, shape: Shape) -> bool:
@@ -152,13 +138,14 @@ def _lease(state: ClusterState, out: Outbox, queue: Queue, now_ns: int) -> None:
     """Give one task each to idle workers."""
     if any(worker.blocked_on for worker in state.clients.values()):
         _offer_heads(state, out, queue)
-    while state.idle and (task := _head(queue)) is not None:
+    while (state.idle or state.settled) and (task := _head(queue)) is not None:
         if not fits(state, queue.shape):
             return
-        _, worker = state.idle.popitem()  # the last to become idle: its caches are warm
+        worker = leases.take_idle(state, queue)
+        if worker is None:
+            return
         _pop_head(queue)
-        acquire(state, queue.shape)
-        worker.lease = queue.shape
+        leases.begin(state, out, worker, queue.shape)
         worker.progress_ns = now_ns
         queue.members[worker.id] = worker
         assign(state, out, worker, task)
@@ -180,9 +167,11 @@ def _send_ahead(state: ClusterState, out: Outbox, queue: Queue) -> None:
     share = -(-(len(queue.nested) + len(queue.ready)) // max(1, len(queue.members)))
     for worker in list(queue.members.values()):
         inflight = worker.inflight
+        last = next(reversed(inflight.values()))
         if (
             worker.blocked_on is not None or worker.stopping or worker.recalled
-            or next(reversed(inflight.values())).in_place  # below it one that would block again
+            or last.in_place  # below it one that would block again
+            or last.template.max_calls  # the worker may end with it
         ):  # fmt: skip
             continue
         for _ in range(share):
@@ -195,7 +184,7 @@ def _send_ahead(state: ClusterState, out: Outbox, queue: Queue) -> None:
             if worker.backlog_ns >= limit_ns:
                 break
             mean_ns = task.template.mean_ns
-            if inflight and (mean_ns is None or mean_ns > PREFETCH_NS):
+            if inflight and (mean_ns is None or mean_ns > PREFETCH_NS or task.template.max_calls):
                 break
             _pop_head(queue)
             assign(state, out, worker, task)
@@ -240,47 +229,43 @@ def _dependency(state: ClusterState, worker: ClientRecord, object_id: int) -> De
     return value
 
 
-def unassign(state: ClusterState, worker: ClientRecord, task: TaskRecord) -> None:
+def unassign(state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord) -> None:
     """The worker does not have the task any more: it ended, came back, or was lost."""
     del worker.inflight[task.id]
     worker.backlog_ns = worker.backlog_ns - task.cost_ns if worker.inflight else 0.0
     task.worker = 0
     task.in_place = False
     if not worker.inflight:
-        retire(state, worker)
+        retire(state, out, worker)
 
 
-def retire(state: ClusterState, worker: ClientRecord) -> None:
+def retire(state: ClusterState, out: Outbox, worker: ClientRecord) -> None:
     """A worker without tasks gives its resources back and is idle."""
     worker.recalled = False
     if worker.lease is None or worker.actor is not None:
         return
-    if not worker.lease_released:
-        give_back(state, worker.lease)
     queue = state.queues[worker.lease]
     queue.members.pop(worker.id, None)
-    worker.lease = None
-    worker.lease_released = False
+    leases.end(state, worker)
     worker.blocked_on = None
     if not worker.stopping and worker.id in state.clients:
-        state.idle[worker.id] = worker
+        leases.set_idle(state, out, worker)
+    if worker.stopping:
+        top_up_pool(state, out)
 
 
 def block(state: ClusterState, out: Outbox, worker: ClientRecord) -> None:
     """The worker's task waits: let it run what it waits for, or free its resources."""
     if not worker.inflight or worker.lease is None:
         worker.blocked_on = None
-    elif not offer_in_place(state, out, worker) and not worker.lease_released:
-        worker.lease_released = True
-        give_back(state, worker.lease)
+    elif not offer_in_place(state, out, worker):
+        leases.pause(state, worker)
 
 
 def unblock(state: ClusterState, worker: ClientRecord) -> None:
     """The worker's task goes on."""
     worker.blocked_on = None
-    if worker.lease_released and worker.lease is not None:
-        acquire(state, worker.lease)
-    worker.lease_released = False
+    leases.resume(state, worker)
 
 
 def offer_in_place(state: ClusterState, out: Outbox, worker: ClientRecord) -> bool:
@@ -314,17 +299,15 @@ def _place_on(
     """Run ``task`` on the stack of ``worker``, which waits for it, if it may run there."""
     if worker.lease is None or worker.actor is not None or worker.blocked_on is None:
         return False
-    if task.shape != worker.lease or task.template.kind != TASK:
+    if task.shape != worker.lease or task.template.kind != TASK or task.template.max_calls:
         return False
     if STREAMING in task.template.extras:
         return False  # it may pause until the one below reads
     if sum(task.in_place for task in worker.inflight.values()) >= STACK_LIMIT:
         return False
-    if worker.lease_released:
-        if not fits(state, worker.lease):
-            return False
-        acquire(state, worker.lease)
-        worker.lease_released = False
+    if not leases.may_resume(state, worker):
+        return False
+    leases.resume(state, worker)
     worker.blocked_on = None
     task.move(SUBMITTED_TO_WORKER)
     task.worker = worker.id
@@ -368,7 +351,8 @@ def _start_workers(state: ClusterState, out: Outbox, wanted: int, now_ns: int) -
     wanted -= state.starting
     if wanted <= 0 or state.idle or now_ns < state.start_after_ns:
         return
-    workers = [w for w in state.clients.values() if w.is_worker]
+    leases.make_way(state, out, wanted)
+    workers = [w for w in state.clients.values() if w.is_worker and not w.stopping]
     free_running = sum(1 for w in workers if w.actor is None and w.blocked_on is None)
     # Tasks that demand nothing could start a process each: they share a bounded pool.
     room = 2 * state.workers_target + 2 - free_running - state.starting

@@ -24,6 +24,21 @@ def resources(state: ClusterState) -> tuple[dict[str, float], dict[str, float]]:
     return total, available
 
 
+def origin(state: ClusterState, client: int, task_ids: tuple[int, ...]) -> tuple[int, int, str]:
+    """Return (root, id, name) of the first task that has not ended; of what ``client`` runs if none.
+
+    A child in place may be unknown still: what it stands on has the same root.
+    """
+    for task_id in task_ids:
+        task = state.tasks.get(task_id)
+        if task is not None:
+            return task.root, task_id, task.template.name
+    worker = state.clients.get(client)
+    for task in worker.inflight.values() if worker is not None else ():
+        return task.root, task_ids[0], task.template.name
+    return task_ids[0], task_ids[0], ""
+
+
 def tasks_by_state(state: ClusterState) -> dict[str, int]:
     """Return how many tasks are in each of Ray's states; ended ones since the start."""
     counts: dict[str, int] = {}
@@ -52,6 +67,7 @@ def statistics(state: ClusterState) -> dict[str, Any]:
         "store_limit_bytes": state.store_limit_bytes,
         "spilled_bytes": state.spilled_bytes,
         "inline_bytes": state.inline_bytes,
+        "lineage_bytes": state.lineage_bytes,
         "task_wall_ns": state.task_wall_ns,
         "task_cpu_ns": state.task_cpu_ns,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClientRecord, ClusterState, TaskRecord
-from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, Descriptor
+from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, TASK_EVENTS, Descriptor
 from ray_jupyter.runtime.protocol.messages import FAILED as FAILED_VALUE
 
 _ERROR_TYPES = {
@@ -31,6 +31,8 @@ def remember(
     start_ns: int, end_ns: int, error: Descriptor = None,
 ) -> None:  # fmt: skip
     """Remember how a task ended; ``error`` is the value of its results if it failed."""
+    if task.template.extras.get(TASK_EVENTS) is False:
+        return
     state.records_total += 1
     actor = task.actor
     state.records.append((

@@ -11,15 +11,11 @@ Rules
 
 from __future__ import annotations
 
-from ray_jupyter.runtime.core import actors, memory, placement, streams
+from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement, streams
+from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.records import remember
 from ray_jupyter.runtime.core.references import discard, lost, release_template, seal
-from ray_jupyter.runtime.core.state import (
-    ClientRecord,
-    ClusterState,
-    Outbox,
-    TaskRecord,
-)
+from ray_jupyter.runtime.core.state import NOBODY, ClientRecord, ClusterState, TaskRecord
 from ray_jupyter.runtime.core.transitions import (
     FAILED,
     FINISHED,
@@ -68,7 +64,9 @@ def finish(
         )
         state.task_wall_ns += duration_ns
         state.task_cpu_ns += cpu_ns
-        placement.unassign(state, worker, task)
+        if template.max_calls:
+            leases.count_call(out, worker, template.id, template.max_calls)
+        placement.unassign(state, out, worker, task)
         if status == OK:
             remember(state, task, FINISHED, worker, start_ns, end_ns)
             complete(state, out, task, outputs)
@@ -99,27 +97,34 @@ def complete(state: ClusterState, out: Outbox, task: TaskRecord, outputs: object
         return
     if type(outputs) is list:
         for index, (value, contained) in enumerate(outputs):
-            _settle_output(state, out, task.id + index, value, contained)
+            _settle_output(state, out, task, index, value, contained)
+        for template in lineage.remember(state, task):
+            discard(state, out, release_template(state, out, template.id))
     elif task.num_returns:
-        _settle_output(state, out, task.id, outputs, ())
+        _settle_output(state, out, task, 0, outputs, ())
     _close(state, out, task)
 
 
 def _settle_output(
-    state: ClusterState, out: Outbox, object_id: int, value: Descriptor, contained: tuple[int, ...]
-) -> None:
-    record = state.objects.get(object_id)
-    if record is not None:
-        _wake(state, out, seal(state, out, record, value, contained))
+    state: ClusterState, out: Outbox, task: TaskRecord, index: int, value: Descriptor,
+    contained: tuple[int, ...],
+) -> None:  # fmt: skip
+    record = state.objects.get(task.id + index)
+    if record is not None and record.producer is task:
+        wake(state, out, seal(state, out, record, value, contained))
+    elif type(value) is tuple and value[0] == STORED:
+        # The task ran again for another of its results.
+        memory.abandon(state, state.grants.get(value[1], NOBODY), value[1])
 
 
-def _wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
+def wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
+    """What these tasks waited for is there."""
     for task in tasks:
         if task.state is PENDING_ARGS_AVAIL:
             admit(state, out, task)
 
 
-def admit(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
+def admit(state: ClusterState, out: Outbox, task: TaskRecord, *, front: bool = False) -> None:
     """All dependencies have ended: queue the task, or fail it with the first that failed."""
     if task.deps:
         value = _failed_dependency(state, task)
@@ -130,7 +135,7 @@ def admit(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
         actors.ready(task.actor, task)
         actors.feed(state, out, task.actor)
     else:
-        placement.enqueue(state, task)
+        placement.enqueue(state, task, front=front)
 
 
 def _failed_dependency(state: ClusterState, task: TaskRecord) -> Descriptor:
@@ -160,6 +165,8 @@ def _fail_one(
     """End the task; return those that fail with it, and why."""
     task.move(FAILED)
     state.failed += 1
+    if task.id in state.lineage:
+        state.lineage[task.id].attempt = task.attempt
     if not recorded:
         remember(state, task, FAILED, None, 0, 0, value)
     doomed: list[tuple[TaskRecord, Descriptor]] = []
@@ -171,7 +178,7 @@ def _fail_one(
         actor.waiting.pop(task.id, None)
     for index in range(max(1, task.num_returns)):
         record = state.objects.get(task.id + index)
-        if record is not None and record.value is None:  # an actor that restarts was there
+        if record is not None and record.producer is task:
             for dependent in seal(state, out, record, value):
                 if dependent.state is PENDING_ARGS_AVAIL:
                     doomed.append((dependent, _failed_dependency(state, dependent)))
@@ -216,7 +223,7 @@ def repeat(state: ClusterState, task: TaskRecord) -> None:
     task.attempt += 1
     state.retries += 1
     if task.actor is not None:
-        actors.take_back(task.actor, task, front=True)
+        actors.take_back(state, task.actor, task, front=True)
     else:
         placement.enqueue(state, task, front=True)
 
@@ -225,7 +232,7 @@ def _actor_started(state: ClusterState, out: Outbox, task: TaskRecord) -> None:
     """The constructor has returned, for the first time or after a restart."""
     record, actor = state.objects.get(task.id), task.actor
     if record is not None and record.value is None:
-        _wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
+        wake(state, out, seal(state, out, record, b"N."))  # pickled None: the actor lives
     if actor is None or state.actors.get(task.id) is not actor or not actor.restarts_left:
         _close(state, out, task)
     else:

@@ -16,13 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core.state import (
-    ActorRecord,
-    ClusterState,
-    ObjectRecord,
-    Outbox,
-    TaskRecord,
-)
+from ray_jupyter.runtime.core import lineage
+from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.state import ActorRecord, ClusterState, ObjectRecord, TaskRecord
+from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL
 from ray_jupyter.runtime.protocol.messages import (
     SPILLED,
     STORED,
@@ -70,6 +67,34 @@ def discard(state: ClusterState, out: Outbox, ids: Iterable[int]) -> None:
             free(state, out, record)
 
 
+def depend(state: ClusterState, task: TaskRecord) -> None:
+    """A new task holds what it was given, and waits for what is not there."""
+    if task.held:
+        retain(state, task.held)
+    if task.deps:
+        retain(state, task.deps)
+        await_missing(state, task)
+
+
+def misses_again(state: ClusterState, task: TaskRecord) -> bool:
+    """A task comes back from a worker: return whether it has to wait for a lost object."""
+    await_missing(state, task)
+    if task.missing:
+        task.move(PENDING_ARGS_AVAIL)
+    return task.missing > 0
+
+
+def await_missing(state: ClusterState, task: TaskRecord) -> None:
+    """Count what the task needs and is not there; it is told of each when it comes."""
+    for object_id in task.deps:
+        record = state.objects[object_id]
+        if record.value is None:
+            task.missing += 1
+            if record.dependents is None:
+                record.dependents = []
+            record.dependents.append(task)
+
+
 def hold(state: ClusterState, client: int, ids: Iterable[int]) -> None:
     """A process has references to these now."""
     process = state.clients.get(client)
@@ -104,17 +129,17 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
             continue  # its task has not ended: ``seal`` comes back to it
         del state.objects[record.id]
         state.stored.pop(record.id, None)
-        for inner in record.contained:
+        kept = [*record.contained]
+        if record.id in state.actors:
+            kept += _end_actor(state, out, record.id)
+        if record.lineage is not None:
+            for template in lineage.drop(state, record):
+                kept += release_template(state, out, template.id)
+        for inner in kept:
             child = state.objects[inner]
             child.holders -= 1
             if not child.holders:
                 stack.append(child)
-        if record.id in state.actors:
-            for inner in _end_actor(state, out, record.id):
-                child = state.objects[inner]
-                child.holders -= 1
-                if not child.holders:
-                    stack.append(child)
         if type(record.value) is bytes:
             state.inline_bytes -= len(record.value)
         elif record.value[0] == STORED:
@@ -122,7 +147,7 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
                 state.unreferenced[record.id] = record
             else:
                 drop_memory(state, record)
-        _drop_file(state, out, record)
+        drop_file(state, out, record)
 
 
 def _end_actor(state: ClusterState, out: Outbox, actor_id: int) -> tuple[int, ...]:
@@ -168,7 +193,8 @@ def undefine(state: ClusterState, out: Outbox, client: int, template_id: int) ->
         discard(state, out, release_template(state, out, template_id))
 
 
-def _drop_file(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+def drop_file(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+    """Delete the file of a spilled object."""
     if record.spill_path is not None:
         if record.value[0] == SPILLED:
             state.spilled_bytes -= record.size_bytes
@@ -196,9 +222,10 @@ def seal(
         state.grants.pop(value[1], None)
         state.stored[record.id] = record
         touch(state, record)
-    if contained:
-        record.contained = contained
+    if contained or record.contained:
         retain(state, contained)
+        before, record.contained = record.contained, contained
+        discard(state, out, before)  # of the value that was lost
     if record.subscribers is not None:
         for client in record.subscribers:
             if client in state.clients:

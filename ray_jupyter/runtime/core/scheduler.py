@@ -17,6 +17,7 @@ from ray_jupyter.runtime.core import (
     losses,
     memory,
     placement,
+    reconstruction,
     recovery,
     references,
     streams,
@@ -24,11 +25,11 @@ from ray_jupyter.runtime.core import (
 )
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.state import (
     ClientRecord,
     ClusterState,
     ObjectRecord,
-    Outbox,
     TaskRecord,
     TemplateRecord,
 )
@@ -79,6 +80,7 @@ class SchedulerCore:
             e.Punched: self._punched,
             e.SpilledOut: self._spilled,
             e.Restored: self._restored,
+            e.ObjectLost: self._object_lost,
             e.Unpinned: lambda event: references.unpin(self.state, event.client, event.ids),
             e.ClientJoined: self._joined,
             e.ClientLost: self._lost,
@@ -151,18 +153,8 @@ class SchedulerCore:
         if template.extras:
             streams.begin(state, task)
         if task.parent:
-            state.children.setdefault(task.parent, set()).add(task.id)
-        if task.held:
-            references.retain(state, task.held)
-        if task.deps:
-            references.retain(state, task.deps)
-            for object_id in task.deps:
-                record = state.objects[object_id]
-                if record.value is None:
-                    task.missing += 1
-                    if record.dependents is None:
-                        record.dependents = []
-                    record.dependents.append(task)
+            state.adopt(task)
+        references.depend(state, task)
         return task
 
     def _claimed(self, event: e.Claimed) -> None:
@@ -256,9 +248,13 @@ class SchedulerCore:
         memory.spilled(self.state, self._out, event.client, event.request, event.files)
 
     def _restored(self, event: e.Restored) -> None:
-        memory.restored(
+        recovery.wake(self.state, self._out, memory.restored(
             self.state, self._out, event.client, event.object_id, event.offset, event.size_bytes
-        )
+        ))  # fmt: skip
+
+    def _object_lost(self, event: e.ObjectLost) -> None:
+        _, object_id, path, reason = event
+        reconstruction.lose(self.state, self._out, object_id, path, reason, self._now_ns)
 
     # Processes and time
 

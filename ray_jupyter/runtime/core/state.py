@@ -9,32 +9,35 @@ from __future__ import annotations
 
 from collections import deque
 
-from ray_jupyter.runtime.core import commands as c
+from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core.allocator import Allocator
 from ray_jupyter.runtime.core.transitions import (
     PENDING_ARGS_AVAIL,
     TASK_TRANSITIONS,
     InvalidTransitionError,
 )
-from ray_jupyter.runtime.protocol.messages import Assignment, Definition, Descriptor
+from ray_jupyter.runtime.protocol.messages import MAX_CALLS, Definition, Descriptor
 
 FAILURE_BYTES = 8_192
 """So much of a pickled error is remembered: its beginning says in plain text what it is."""
 NOBODY = -1
 """No client has this id (0 is the driver)."""
 Shape = tuple[tuple[str, int], ...]
-"""A resource demand: sorted (name, units)."""
+"""A resource demand: sorted (name, units). An environment is in it by its name, with no units:
+who runs in one environment runs nothing of another."""
 
 
 class TemplateRecord:
     """A remote function with its options. ``users`` are its definer and its live tasks."""
 
-    __slots__ = ("definer", "definition", "extras", "id", "mean_ns", "users")
+    __slots__ = ("definer", "definition", "extras", "id", "max_calls", "mean_ns", "users")
 
     def __init__(self, template_id: int, definition: Definition, definer: int) -> None:
         self.id = template_id
         self.definition = definition
         self.extras = dict(definition[8])
+        self.max_calls: int = self.extras.get(MAX_CALLS, 0)
+        """After so many the worker ends; 0 for never."""
         self.definer: int | None = definer
         """The process that may still submit calls; ``None`` when it never will again."""
         self.users = 1
@@ -72,7 +75,7 @@ class TaskRecord:
 
     __slots__ = (
         "actor", "args", "attempt", "cancel_children", "cancelled", "cost_ns", "deps", "held", "id", "in_place",
-        "missing", "num_returns", "parent", "shape", "state", "submit_ns",
+        "missing", "num_returns", "parent", "root", "shape", "state", "submit_ns",
         "submitter", "template", "worker",
     )  # fmt: skip
 
@@ -81,6 +84,8 @@ class TaskRecord:
         template: TemplateRecord, submitter: int, now_ns: int,
     ) -> None:  # fmt: skip
         self.id, _, self.args, self.deps, self.held, self.parent = spec
+        self.root = self.id
+        """The task, of the driver, that this one descends from."""
         self.template = template
         definition = template.definition
         self.shape = definition[4]
@@ -117,7 +122,7 @@ class ObjectRecord:
     """
 
     __slots__ = (
-        "contained", "dependents", "holders", "id", "pins", "producer", "size_bytes",
+        "contained", "dependents", "holders", "id", "lineage", "pins", "producer", "size_bytes",
         "spill_path", "spilling", "subscribers", "used_at", "value",
     )  # fmt: skip
 
@@ -134,14 +139,44 @@ class ObjectRecord:
         self.spilling = False
         self.spill_path: str | None = None
         self.used_at = 0
+        self.lineage: LineageRecord | None = None
+
+
+class LineageRecord:
+    """What is remembered of an ended task whose results may get lost: see ``lineage``.
+
+    ``uses`` counts results and other records that need it. Without a ``template`` the task
+    cannot run again, and ``obstacle`` says why.
+    """
+
+    __slots__ = (
+        "args", "attempt", "cost_bytes", "deps", "held", "inputs", "name", "obstacle",
+        "submitter", "task", "template", "uses",
+    )  # fmt: skip
+
+    def __init__(self, task: TaskRecord) -> None:
+        self.task = task.id
+        self.name = task.template.name
+        self.args = task.args
+        self.deps = task.deps
+        self.held = task.held
+        self.submitter = task.submitter
+        self.attempt = task.attempt
+        self.template: TemplateRecord | None = None
+        self.obstacle = ""
+        self.inputs: dict[int, bytes | LineageRecord | None] = {}
+        """What each input could be had from: itself, its task, or (``None``) nothing."""
+        self.cost_bytes = 0
+        self.uses = 0
 
 
 class ClientRecord:
     """A connected process. A worker has a lease: the resources its tasks run on."""
 
     __slots__ = (
-        "actor", "backlog_ns", "blocked_on", "held", "id", "inflight", "is_worker", "known",
-        "lease", "lease_released", "pid", "pinned", "progress_ns", "recalled", "stopping",
+        "actor", "backlog_ns", "blocked_on", "calls", "devices", "environment", "held", "id",
+        "inflight", "is_worker", "known", "lease", "lease_released", "pid", "pinned",
+        "progress_ns", "recalled", "stopping",
     )  # fmt: skip
 
     def __init__(self, client_id: int, is_worker: bool, pid: int) -> None:
@@ -155,6 +190,12 @@ class ClientRecord:
         """Tasks sent and not ended, in the order the worker runs them."""
         self.lease: Shape | None = None
         self.lease_released = False
+        """Whether others may use the lease, but for its GPUs: the task waits."""
+        self.devices: tuple[int, ...] = ()
+        self.environment = ""
+        """That of what it has run; empty while it can still run in any."""
+        self.calls: dict[int, int] | None = None
+        """Calls of functions with ``max_calls``, by template."""
         self.blocked_on: tuple[int, ...] | None = None
         self.backlog_ns = 0.0
         self.progress_ns = 0
@@ -250,10 +291,11 @@ class Queue:
     its state. Removing from the middle would cost O(n).
     """
 
-    __slots__ = ("members", "nested", "ready", "shape")
+    __slots__ = ("environment", "members", "nested", "ready", "shape")
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
+        self.environment = next((name for name, units in shape if not units), "")
         self.nested: deque[TaskRecord] = deque()
         self.ready: deque[TaskRecord] = deque()
         self.members: dict[int, ClientRecord] = {}
@@ -265,6 +307,8 @@ class ClusterState:
     def __init__(self, total: dict[str, int], store_limit_bytes: int, workers_target: int) -> None:
         self.total = total
         self.available = dict(total)
+        self.devices = devices.make(total.get(devices.GPU, 0))
+        """Free units of each GPU."""
         self.workers_target = workers_target
         self.store_limit_bytes = store_limit_bytes
         # Four times as many addresses as memory: room to place large extents without
@@ -284,6 +328,8 @@ class ClusterState:
         self.children: dict[int, set[int]] = {}
         self.queues: dict[Shape, Queue] = {}
         self.idle: dict[int, ClientRecord] = {}
+        self.settled: dict[int, ClientRecord] = {}
+        """Idle workers that can only run more of their environment."""
         self.starting = 0
         self.start_after_ns = 0
         """When workers may be started again, after the system refused one."""
@@ -295,6 +341,9 @@ class ClusterState:
         """Those of ``objects`` that are in shared memory: what may be spilled."""
         self.unreferenced: dict[int, ObjectRecord] = {}
         """Objects nobody refers to whose memory somebody still looks at."""
+        self.lineage: dict[int, LineageRecord] = {}
+        """By task: those that can run again, oldest first."""
+        self.lineage_bytes = 0
         self.allocations: deque[AllocationRecord] = deque()
         self.clock = 0
         """Counts uses of stored objects; orders them for spilling."""
@@ -313,46 +362,8 @@ class ClusterState:
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
         a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
 
-
-class Outbox:
-    """Commands being gathered: hot ones by client, all others in order."""
-
-    __slots__ = ("assignments", "commands", "definitions", "in_place", "objects")
-
-    def __init__(self) -> None:
-        self.in_place: list[c.Command] = []
-        self.assignments: dict[int, list[Assignment]] = {}
-        self.definitions: dict[int, list[tuple[int, Definition]]] = {}
-        self.objects: dict[int, list[tuple[int, Descriptor]]] = {}
-        self.commands: list[c.Command] = []
-
-    def assign(self, client: int, assignment: Assignment) -> None:
-        """Send a task to a worker."""
-        batch = self.assignments.get(client)
-        if batch is None:
-            self.assignments[client] = [assignment]
-        else:
-            batch.append(assignment)
-
-    def deliver(self, client: int, object_id: int, value: Descriptor) -> None:
-        """Send a descriptor to a client."""
-        batch = self.objects.get(client)
-        if batch is None:
-            self.objects[client] = [(object_id, value)]
-        else:
-            batch.append((object_id, value))
-
-    def drain(self) -> list[c.Command]:
-        """Return all commands. Objects go first: a task must find what it was promised.
-
-        Tasks in place go before others, which may rely on the templates they bring.
-        """
-        out: list[c.Command] = [c.Deliver(k, v) for k, v in self.objects.items()]
-        out += self.in_place
-        out += [
-            c.Dispatch(k, self.definitions.pop(k, []), v, False)
-            for k, v in self.assignments.items()
-        ]
-        out += self.commands
-        self.assignments, self.objects, self.commands, self.in_place = {}, {}, [], []
-        return out
+    def adopt(self, task: TaskRecord) -> None:
+        """Note whose child a task is."""
+        self.children.setdefault(task.parent, set()).add(task.id)
+        parent = self.tasks.get(task.parent)
+        task.root = parent.root if parent is not None else task.parent

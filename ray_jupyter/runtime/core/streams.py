@@ -15,14 +15,9 @@ from __future__ import annotations
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import memory
+from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.references import seal
-from ray_jupyter.runtime.core.state import (
-    ClusterState,
-    ObjectRecord,
-    Outbox,
-    StreamRecord,
-    TaskRecord,
-)
+from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord, StreamRecord, TaskRecord
 from ray_jupyter.runtime.core.transitions import FINISHED
 from ray_jupyter.runtime.protocol.messages import (
     ENDED,

@@ -26,10 +26,12 @@ FAILED = "FAILED"
 TASK_TRANSITIONS: dict[str, tuple[str, ...]] = {
     # waits for dependencies; a failed dependency or a cancel ends it
     PENDING_ARGS_AVAIL: (PENDING_NODE_ASSIGNMENT, FAILED),
-    # in a queue; taken by a worker, or claimed by the worker that waits for it
-    PENDING_NODE_ASSIGNMENT: (SUBMITTED_TO_WORKER, FAILED),
-    # with a worker; comes back when recalled, when its worker died, or for a retry
-    SUBMITTED_TO_WORKER: (PENDING_NODE_ASSIGNMENT, FINISHED, FAILED),
+    # in a queue; taken by a worker, or claimed by the worker that waits for it; waits again
+    # when an object it needs is lost
+    PENDING_NODE_ASSIGNMENT: (SUBMITTED_TO_WORKER, PENDING_ARGS_AVAIL, FAILED),
+    # with a worker; comes back when recalled, when its worker died, or for a retry; then what
+    # it needs may have been lost
+    SUBMITTED_TO_WORKER: (PENDING_NODE_ASSIGNMENT, PENDING_ARGS_AVAIL, FINISHED, FAILED),
     FINISHED: (),
     FAILED: (),
 }

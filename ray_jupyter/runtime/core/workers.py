@@ -7,8 +7,11 @@ deadline passes or a worker dies.
 from __future__ import annotations
 
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core.placement import fits, pool_size, top_up_pool
-from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, Outbox
+from ray_jupyter.runtime.core import leases
+from ray_jupyter.runtime.core.leases import fits
+from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.placement import pool_size, top_up_pool
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
 
 STALL_NS = 2_000_000
 """A worker that made no progress for this long gives its unstarted tasks to an idle one."""
@@ -53,7 +56,7 @@ def retire_spares(state: ClusterState, out: Outbox, now_ns: int) -> None:
     for worker in _surplus(state):
         if now_ns - worker.progress_ns >= SPARE_IDLE_NS:
             worker.stopping = True
-            del state.idle[worker.id]
+            (state.settled if worker.environment else state.idle).pop(worker.id)
             out.commands.append(c.StopWorker(worker.id))
 
 
@@ -63,18 +66,19 @@ def spare_deadline_ns(state: ClusterState) -> int | None:
 
 
 def _surplus(state: ClusterState) -> list[ClientRecord]:
-    if len(state.clients) <= state.workers_target or not state.idle:
+    if len(state.clients) <= state.workers_target or not (state.idle or state.settled):
         return []
-    newest_first = sorted(state.idle.values(), key=lambda w: -w.id)
+    newest_first = sorted([*state.idle.values(), *state.settled.values()], key=lambda w: -w.id)
     return newest_first[: max(0, pool_size(state) - state.workers_target)]
 
 
 def renew(state: ClusterState, out: Outbox) -> None:
     """End the idle workers, and start others that know nothing of what those have done."""
-    for worker in list(state.idle.values()):
-        worker.stopping = True
-        del state.idle[worker.id]
-        out.commands.append(c.StopWorker(worker.id))
+    idle = [*state.idle.values(), *state.settled.values()]
+    state.idle.clear()
+    state.settled.clear()
+    for worker in idle:
+        leases.stop(out, worker)
         top_up_pool(state, out)
 
 

@@ -22,6 +22,7 @@ from ray_jupyter.runtime.protocol.specs import CallContext
 if TYPE_CHECKING:
     from ray_jupyter.runtime.processes.calls import Calls
     from ray_jupyter.runtime.processes.executor import Executor
+    from ray_jupyter.runtime.processes.task_output import Printed
 
 REPORT_NS = 2_500_000
 """Results of short tasks leave together, at the latest after this long."""
@@ -40,6 +41,7 @@ class ActorHost(NestingClient):
 
     executor: Executor
     whose: str
+    printed: Printed
 
     def _prepare_actor(self) -> None:
         self._calls: Calls | None = None
@@ -78,6 +80,7 @@ class ActorHost(NestingClient):
         """See ``Host``."""
         if self._forked:
             exit_process(0)
+        self.printed.leave()
         channel, end_ns = self.channel, time.monotonic_ns()
         with channel.lock:
             waiting = channel.post_result(

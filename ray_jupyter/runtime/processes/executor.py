@@ -10,11 +10,14 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
+from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.client.task_errors import dump_task_error
+from ray_jupyter.runtime.client.values import LostValueError
 from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.specs import full_name
@@ -30,36 +33,31 @@ _FINISHED_ASIDE = (m.STREAMING, m.AFTER)
 """Extras that run more of the user's code."""
 
 
-class Interrupted(KeyboardInterrupt):
-    """Raised in the main thread to end a task that is being cancelled.
-
-    It strikes whatever runs on top, which may be a child in place of the cancelled task.
-    """
-
-
 class Executor:
     """The functions of one worker, and its actor if it has one.
 
     Args:
         values: loads arguments and stores results.
         shield: lifted while an ``Interrupted`` may strike.
-        fetch: returns the value of an object by id (a function too large for a message).
+        fetch: returns the value of an object by id: of a function too large for a message, of
+            an argument that is not where it was.
         end_use: told when a dependency has been loaded.
-        meet: loads the object that goes with a function, by id.
+        prepare: sees to what the extras of a definition demand; see ``Surroundings.prepare``.
         stream: runs a generator to its end; see ``Streaming.run``.
     """
 
     def __init__(
         self, values: Values, shield: InterruptShield,
         fetch: Callable[[int], Any], end_use: Callable[[int], None],
-        meet: Callable[[int], None], stream: Callable[..., None], inline_max_bytes: int,
+        prepare: Callable[[tuple[tuple[str, Any], ...]], None], stream: Callable[..., None],
+        inline_max_bytes: int,
     ) -> None:  # fmt: skip
         self.definitions: dict[int, m.Definition] = {}
         self._values = values
         self._shield = shield
         self._fetch = fetch
         self._end_use = end_use
-        self._meet = meet
+        self._prepare = prepare
         self._stream = stream
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
@@ -115,6 +113,8 @@ class Executor:
         """Do as ``run`` does, and await what the method returns if it can be awaited."""
         import asyncio
 
+        from ray_jupyter.runtime.processes.stepping import aside
+
         loads = deque(assignment[3])
         retry: Any = False
         try:
@@ -124,7 +124,7 @@ class Executor:
             if isinstance(value, Awaitable):
                 value = await value
             if any(name in _FINISHED_ASIDE for name, _ in definition[8]):
-                value = await _aside(self._finish, assignment[0], definition, value)
+                value = await aside(partial(self._finish, assignment[0], definition), value)
             return m.OK, self._pack(definition, value), value
         except (asyncio.CancelledError, Interrupted):
             return m.CANCELLED, b"", None
@@ -167,9 +167,8 @@ class Executor:
                 known = method_of(self.actor, method), deserialize(payload)[1]
                 self._functions[template_id] = known
                 return known
-            for name, value in definition[8]:
-                if name == m.COMPANION:
-                    self._meet(value)
+            if definition[8]:
+                self._prepare(definition[8])
             known = deserialize(payload) if type(payload) is bytes else self._fetch(payload)
             if kind == m.ACTOR:
                 return self._constructor(known[0]), False
@@ -193,7 +192,11 @@ class Executor:
                 loads.popleft()
                 continue
             with self._shield:  # whatever strikes, the use of each ends once
-                values.append(self._values.load(object_id, descriptor))
+                try:
+                    value = self._values.load(object_id, descriptor)
+                except LostValueError:
+                    value = self._fetch(object_id)
+                values.append(value)
                 loads.popleft()
                 self._end_use_of(object_id, descriptor)
         call = values.pop(0) if payload == ALL_IN_STORE else deserialize(payload)
@@ -277,17 +280,3 @@ class Executor:
         task = f"task {task_id:x}, {whose}, pid {os.getpid()}"
         status = m.RETRYABLE_ERROR if retryable else m.ERROR
         return status, dump_task_error(name, task, error)
-
-
-async def _aside(finish: Callable[..., Any], *call: Any) -> Any:
-    """Finish a call in a thread: a generator that waits for its reader must not stop the loop."""
-    import asyncio
-    import contextvars
-    from concurrent.futures import ThreadPoolExecutor
-
-    threads = ThreadPoolExecutor(1, "ray_jupyter-generator")
-    run = contextvars.copy_context().run
-    try:
-        return await asyncio.get_running_loop().run_in_executor(threads, run, finish, *call)
-    finally:
-        threads.shutdown(wait=False)

@@ -159,6 +159,8 @@ class NestingClient(Client):
             return False
         if any(name == m.STREAMING for name, _ in definition[8]):
             return False  # it may pause until the one below reads
+        if definition[8] and m.MAX_CALLS in dict(definition[8]):
+            return False  # the process could not end with it
         return definition[4] == self._stack[-1].definition[4] and definition[5] == 1
 
     def _block(self, ids: Sequence[int], needed: int, timeout_s: float | None) -> None:

@@ -38,8 +38,9 @@ def main(settings: dict[str, Any]) -> None:
     Args:
         settings: ``driver_fd`` and ``segment_fd`` (inherited), ``segment_bytes``,
             ``store_limit_bytes``, ``inline_max_bytes``, ``session_id``, ``spill_dir``,
-            ``total`` (resource units by name), ``workers``, ``path`` (``sys.path``),
-            ``namespace`` (of actors' names), ``preload`` (modules), ``connect``
+            ``total`` (resource units by name), ``gpus`` (their names), ``workers``, ``path``
+            (``sys.path``), ``namespace`` (of actors' names), ``preload`` (modules),
+            ``log_to_driver`` (whether what tasks print goes to the drivers), ``connect``
             ("module:function" that a worker calls with its client, to make the API work inside
             tasks), ``door_fd`` (inherited, may be ``None``) and ``door_path``, ``facts`` (what
             visitors are told).

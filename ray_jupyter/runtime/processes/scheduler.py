@@ -25,6 +25,7 @@ from ray_jupyter.runtime.core.queries import ANSWERS
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.processes import lastwords
 from ray_jupyter.runtime.processes.lifeline import watch
+from ray_jupyter.runtime.processes.outputs import Outputs
 from ray_jupyter.runtime.processes.template_link import Exited, Started, TemplateLink
 from ray_jupyter.runtime.processes.visitors import Visitors
 from ray_jupyter.runtime.protocol import messages as m
@@ -42,12 +43,12 @@ EVENTS: dict[int, Any] = {
     m.RETURNED: e.Returned, m.CANCEL: e.CancelRequested, m.KILL_ACTOR: e.KillActorRequested,
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
-    m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed,
+    m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed, m.LOST: e.ObjectLost,
     m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
-    c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
+    c.Equip: m.EQUIP, c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
     c.SpillVictims: m.SPILL, c.Reclaim: m.RECLAIM, c.Recall: m.RECALL,
     c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP, c.Reply: m.REPLY,
     c.Stream: m.STREAM, c.Resume: m.RESUME,
@@ -106,6 +107,7 @@ class SchedulerProcess:
             settings["total"], store_limit_bytes=settings["store_limit_bytes"],
             workers_target=settings["workers"],
         )  # fmt: skip
+        self._outputs = Outputs(self._poll, slots, self._core.state, settings["log_to_driver"])
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             c.StartWorkers: self._start_workers,
             c.KillWorker: self._kill_worker,
@@ -137,6 +139,7 @@ class SchedulerProcess:
         ready = self._spin() or self._sleep()
         if not ready:
             self._handle(e.Tick())
+        self._outputs.read(ready)  # first: what was printed, before the result
         for fd, mask in ready:
             client = self._by_fd.get(fd)
             if client is not None:
@@ -168,11 +171,7 @@ class SchedulerProcess:
 
     def _sleep(self) -> list[tuple[int, int]]:
         """Wait until something comes, or the core's deadline passes."""
-        deadline_ns = self._core.next_deadline_ns()
-        if deadline_ns is None:
-            return self._poll.poll()
-        left_ms = max(0, (deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
-        return self._poll.poll(left_ms)
+        return self._poll.poll(self._outputs.timeout_ms(self._core.next_deadline_ns()))
 
     # In
 
@@ -224,6 +223,7 @@ class SchedulerProcess:
     # Out
 
     def _send(self) -> None:
+        self._unsent.update(self._outputs.deliver(self._clients))
         for client in self._unsent.values():
             client.peer.send(encode(client.outgoing))
             client.outgoing = []
@@ -262,7 +262,8 @@ class SchedulerProcess:
         for item in news or ():
             if isinstance(item, Started):
                 self._slots[item.client % len(self._slots)] = 0
-                self._join(*item, is_worker=True)
+                self._join(item.client, item.pid, item.stream, item.words, is_worker=True)
+                self._outputs.add(item.client, item.pid, item.pipes)
             elif isinstance(item, Exited):
                 self._exits[item.pid] = item.reason
                 for client in list(self._clients.values()):
@@ -280,10 +281,10 @@ class SchedulerProcess:
         read first. The end of the process alone is not the end of the stream when a
         grandchild inherited it: what is there now is read, and then it counts as ended.
         """
-        reason = self._exits.get(client.pid)
+        reason = self._exits.pop(client.pid, None)
         if reason is None:
             return
-        del self._exits[client.pid]
+        self._outputs.end(client.id)
         if client.peer.fileno() in self._by_fd:
             while chunk := client.peer.receive():
                 for message in client.decoder.feed(chunk):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.runtime.processes.executor import Interrupted
+from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.protocol.ids import pause_key
 

@@ -13,11 +13,11 @@ import os
 import select
 import signal
 import socket
-import sys
 from typing import Any
 
 from ray_jupyter.runtime.processes import lastwords
 from ray_jupyter.runtime.processes.lifeline import describe_exit, die_with_parent, name_process
+from ray_jupyter.runtime.protocol.output import STDERR, STDOUT
 
 STARTED, EXITED, REFUSED = "started", "exited", "refused"
 
@@ -26,8 +26,9 @@ def run(control: socket.socket, slots: memoryview, settings: dict[str, Any]) -> 
     """Fork workers on request until the scheduler is gone.
 
     A request is a JSON client id per line. Answers are JSON lines: ``[STARTED, client, pid]``
-    with the worker's stream and the file of its last words as passed descriptors, ``[EXITED,
-    pid, reason]``, or ``[REFUSED, client, reason]``.
+    with the worker's stream, the pipes of its standard output and error, and the file of its
+    last words as passed descriptors, ``[EXITED, pid, reason]``, or ``[REFUSED, client,
+    reason]``.
     """
     _preload(settings["preload"])
     from ray_jupyter.runtime.processes import worker
@@ -71,7 +72,6 @@ def run(control: socket.socket, slots: memoryview, settings: dict[str, Any]) -> 
 
 
 def _preload(names: list[str]) -> None:
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     for name in names:
         try:
             importlib.import_module(name)
@@ -81,27 +81,35 @@ def _preload(names: list[str]) -> None:
 
 def _fork(control: socket.socket, client: int) -> socket.socket | None:
     """Fork a worker: return its stream in the child, ``None`` in the template."""
+    fds: list[int] = []  # stream, standard output, standard error: ours, theirs of each
     words = -1
     try:
-        ours, theirs = socket.socketpair()
+        fds += [end.detach() for end in socket.socketpair()]
+        fds += os.pipe()
+        fds += os.pipe()
         words = lastwords.create()
         pid = os.fork()
     except OSError as error:
-        if words >= 0:
-            os.close(words)
+        for fd in (*fds, words):
+            if fd >= 0:
+                os.close(fd)
         _send(control, [REFUSED, client, str(error)], [])
         return None
-    if not pid:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        ours.close()
-        lastwords.record(words)
-        return theirs
-    _send(control, [STARTED, client, pid], [ours.fileno(), words])
-    os.close(words)
-    ours.close()
-    theirs.close()
-    return None
+    ours, theirs = fds[0::2], fds[1::2]
+    if pid:
+        _send(control, [STARTED, client, pid], [*ours, words])
+        for fd in (*fds, words):
+            os.close(fd)
+        return None
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for fd, stream in zip(theirs[1:], (STDOUT, STDERR), strict=True):
+        os.dup2(fd, stream)
+        os.close(fd)
+    for fd in ours:
+        os.close(fd)
+    lastwords.record(words)
+    return socket.socket(fileno=theirs[0])
 
 
 def _report_exits(control: socket.socket) -> None:

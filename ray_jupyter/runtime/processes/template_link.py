@@ -16,6 +16,8 @@ class Started(NamedTuple):
     client: int
     pid: int
     stream: socket.socket
+    pipes: tuple[int, int]
+    """Where its standard output and error are read."""
     words: int
     """The file of its last words; see ``lastwords``."""
 
@@ -65,6 +67,6 @@ class TemplateLink:
     def _read(self, line: bytes) -> News:
         kind, number, detail = json.loads(line)
         if kind == template.STARTED:
-            stream, words, *self._fds = self._fds
-            return Started(number, detail, socket.socket(fileno=stream), words)
+            stream, out, err, words, *self._fds = self._fds
+            return Started(number, detail, socket.socket(fileno=stream), (out, err), words)
         return Exited(number, detail) if kind == template.EXITED else Refused(number, detail)

@@ -8,9 +8,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from ray_jupyter.errors import ActorExit, RaySystemError
+from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.processes.calls import ENDED, Calls, Host, asks_to_end, group_of
-from ray_jupyter.runtime.processes.executor import Interrupted
 from ray_jupyter.runtime.protocol import messages as m
 
 if TYPE_CHECKING:

@@ -23,15 +23,18 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import ActorExit, RaySystemError
+from ray_jupyter.runtime.client.interrupts import Interrupted
 from ray_jupyter.runtime.processes.actor_host import (
     REPORT_BATCH,
     REPORT_NS,
     ActorHost,
     exit_process,
 )
-from ray_jupyter.runtime.processes.executor import Executor, Interrupted
+from ray_jupyter.runtime.processes.executor import Executor
 from ray_jupyter.runtime.processes.nesting import Frame
 from ray_jupyter.runtime.processes.streaming import Streaming
+from ray_jupyter.runtime.processes.surroundings import Surroundings
+from ray_jupyter.runtime.processes.task_output import Printed
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.transport.unix import UnixTransport
@@ -71,6 +74,7 @@ class Worker(ActorHost):
     def __init__(
         self, sock: socket.socket, client_id: int, slots: memoryview, settings: dict[str, Any]
     ) -> None:
+        self._surroundings = Surroundings(self, settings["gpus"])
         self._prepare_stack()
         self._streaming = Streaming(self)
         self._prepare_actor()
@@ -84,19 +88,20 @@ class Worker(ActorHost):
             namespace=settings["namespace"],
         )  # fmt: skip
         self.executor = Executor(
-            self.values, self.channel.shield, self._fetch, self.end_use, self._meet,
-            self._streaming.run, settings["inline_max_bytes"],
+            self.values, self.channel.shield, self._fetch, self.end_use,
+            self._surroundings.prepare, self._streaming.run, settings["inline_max_bytes"],
         )  # fmt: skip
         self.whose = f"worker {client_id}"
+        self.printed = Printed(self)
         self._slots = slots
         self._slot = client_id % len(slots)
-        self._stopping = False
-        self._cpu_ns = 0
+        self._stopping, self._cpu_ns = False, 0
         signal.signal(signal.SIGINT, self._on_interrupt_signal)
         self.channel.attendant.start()
 
     def _handlers(self) -> dict[int, Any]:
         return super()._handlers() | {
+            m.EQUIP: self._surroundings.equip,
             m.TASKS: self._on_tasks,
             m.RECALL: self._on_recall,
             m.INTERRUPT: self._on_interrupt,
@@ -179,6 +184,7 @@ class Worker(ActorHost):
         except ActorExit as leaving:
             self.say_exit(leaving.how)
             self.exit()
+        self.printed.leave()
         if self._forked:
             exit_process(0)  # user code forked this child, which returned: it is no worker
         end_ns = time.monotonic_ns()
@@ -222,18 +228,6 @@ class Worker(ActorHost):
             return self.get([object_id], None)[0]
         finally:
             self.drop(object_id)
-
-    def _meet(self, companion: int) -> None:
-        """Load an object that goes with a function: unpickling it does what it is for."""
-        if companion == self._functions.companion:
-            return
-        self.hold(companion)
-        try:
-            self.get([companion], None)
-        except BaseException:
-            self.drop(companion)
-            raise
-        self._use_companion(companion)
 
     def _define(self, definition: m.Definition) -> int:
         template_id = super()._define(definition)

@@ -31,6 +31,7 @@ ABANDON        offset of an extent that was granted and will not be used
 PUNCHED        offsets of a grant's extents to give back, whether that was done
 SPILLED        request id, list of (object id, path)
 RESTORED       object id, offset, size in bytes
+LOST           object id, path of its file, why it cannot be read
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
 RENEW          - (end idle workers and start others in their place)
@@ -39,6 +40,7 @@ RENEW          - (end idle workers and start others in their place)
 =============  ==========================================================================
 from it        fields
 =============  ==========================================================================
+EQUIP          numbers of the GPUs that this worker may use from now on
 TASKS          definitions: list of (template id, ``Definition``), list of ``Assignment``,
                in place (the receiver is blocked and waits for these very tasks)
 OBJECTS        list of (object id, ``Descriptor``)
@@ -54,6 +56,7 @@ INTERRUPT      task id
 FORGET         template ids
 REPLY          request id, answer (to FIND_ACTOR: ``None``, or (``FOUND``, actor id, handle), and
                from then on this process holds the actor)
+OUTPUT         list of ``output.Output``: what tasks printed (to a driver)
 STOP           -
 =============  ==========================================================================
 
@@ -93,12 +96,13 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-    RENEW, YIELDED, CONSUMED, CLOSED, ACTOR_EXITED, FIND_ACTOR,
-) = range(27)  # fmt: skip
+    RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR,
+) = range(28)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
-) = range(32, 45)  # fmt: skip
+    EQUIP, OUTPUT,
+) = range(32, 47)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",
@@ -124,6 +128,10 @@ AFTER = "after"
 
 OPEN, ENDED, ENDED_BADLY = range(3)
 """The states of a stream. One that ended badly gives the completion as its last item."""
+
+RUNTIME_ENV, MAX_CALLS, TASK_EVENTS = "runtime_env", "max_calls", "enable_task_events"
+"""Names of extras: the environment as text (see ``ray_jupyter.environment``), after how many
+calls a worker ends, and ``False`` if no record of a call is kept."""
 
 OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
 """The statuses of a ``Result``. The worker, which knows the user's exception types,

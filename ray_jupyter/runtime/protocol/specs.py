@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 RESOURCE_UNITS = 10_000
 """Resources are counted in ten-thousandths, so that 0.1 + 0.2 CPU is exactly 0.3."""
 
+NODE_ID = "node_id"
+"""The extra that names the only node where a call may run; checked at the call."""
+
 
 STREAMS = -1
 """As ``num_returns``: as many as the function yields."""

@@ -17,6 +17,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from ray_jupyter.runtime.store import spill
+
 if TYPE_CHECKING:
     from ray_jupyter.runtime.store.serialization import Serialized
 
@@ -114,27 +116,15 @@ class Segment:
         Raises:
             OSError: the disk is full, or the path cannot be made.
         """
-        partial = f"{path}.partial"
-        try:
-            with open(partial, "wb", opener=_private) as file:
-                for at in range(0, size_bytes, _WRITE_BYTES):
-                    file.write(self.read(offset + at, min(_WRITE_BYTES, size_bytes - at)))
-            os.rename(partial, path)
-        except BaseException:
-            if os.path.exists(partial):
-                os.unlink(partial)
-            raise
+        spill.write(path, size_bytes, lambda at, size: self.read(offset + at, size))
 
-    def restore(self, offset: int, path: str) -> None:
-        """Copy the file at ``path`` to ``offset``.
+    def restore(self, offset: int, size_bytes: int, path: str) -> None:
+        """Copy the value in the file at ``path`` to ``offset``.
 
         Raises:
-            FileNotFoundError: somebody else restored it, and the file is gone.
+            SpillFileError: the file is gone or damaged.
         """
-        with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(8 << 20):
-                self._pwrite(offset, chunk)
-                offset += len(chunk)
+        spill.read_into(path, size_bytes, lambda at, piece: self._pwrite(offset + at, piece))
 
     def close(self) -> None:
         """Forget the segment. Views that are alive keep the memory."""
@@ -143,7 +133,3 @@ class Segment:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_EXCL, 0o600)

@@ -4,7 +4,7 @@ import pytest
 
 _PARTS = """
     actor_pools actors arrays base compat2016 executors failures generators objects process_pools queues
-    sessions state tasks
+    resources sessions state tasks
 """
 
 # Before the parts are imported, so that their assertions explain themselves.

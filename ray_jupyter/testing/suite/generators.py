@@ -47,42 +47,6 @@ def count_into(path: Path, n: int) -> Iterator[int]:
             file.write(b"!")
 
 
-class Counts:
-    """An actor whose methods yield."""
-
-    def count(self, n: int) -> Iterator[int]:
-        """Yield the numbers below ``n``."""
-        yield from range(n)
-
-    @ray.method(num_returns="dynamic")
-    def gathered(self, n: int) -> Iterator[int]:
-        """Yield the numbers below ``n``."""
-        yield from range(n)
-
-    def echo(self, value: Any) -> Any:
-        """Return the argument."""
-        return value
-
-    def count_into(self, path: Path, n: int) -> Iterator[int]:
-        """Do as the task ``count_into``."""
-        yield from count_into.__wrapped__(path, n)
-
-    def count_and_leave(self, n: int) -> Iterator[int]:
-        """Yield the numbers below ``n``, then end the actor."""
-        yield from range(n)
-        ray.actor.exit_actor()
-
-
-class CountsOnLoop(Counts):
-    """An actor with an event loop."""
-
-    async def later(self) -> None:
-        """Make it one."""
-
-
-Counter: Any = ray.remote(Counts)
-
-
 def written(path: Path) -> bytes:
     """Return what ``count_into`` has written."""
     return path.read_bytes() if path.exists() else b""
@@ -298,53 +262,3 @@ class GeneratorTests(BackendSuite):
         assert ray.get(list(ray.get(echo.remote(ref)))) == [0, 1, 2]
         with pytest.raises(ValueError, match="no more"):
             ray.get(count_to_error.options(num_returns="dynamic").remote(2))
-
-
-class ActorStreamTests(BackendSuite):
-    """Methods of actors that yield."""
-
-    def test_actor_methods(self) -> None:
-        actor = Counter.remote()
-        assert ray.get(list(actor.count.remote(3))) == [0, 1, 2]
-        assert ray.get(actor.count.options(num_returns=2).remote(2)) == [0, 1]
-        assert ray.get(list(ray.get(actor.gathered.remote(3)))) == [0, 1, 2]
-        limited = actor.count.options(**{BACKPRESSURE: 1}).remote(3)
-        after = actor.echo.remote("after")
-        assert ray.get(list(limited)) == [0, 1, 2]
-        assert ray.get(after) == "after"
-        with pytest.raises(ValueError, match="has no yield"):
-            actor.echo.options(num_returns="streaming")
-
-    @pytest.mark.parametrize(
-        "several", [ray.remote(max_concurrency=2)(Counts), ray.remote(CountsOnLoop)]
-    )
-    def test_methods_of_actors_that_run_several_calls(self, several: Any, tmp_path: Path) -> None:
-        actor, path = several.remote(), tmp_path / "yielded"
-        assert ray.get(list(actor.count.remote(3)), timeout=20) == [0, 1, 2]
-        assert ray.get(list(ray.get(actor.gathered.remote(3), timeout=20))) == [0, 1, 2]
-        limited = actor.count_into.options(**{BACKPRESSURE: 1}).remote(path, 9)
-        eventually(lambda: written(path) == b".")
-        assert ray.get(actor.echo.remote("meanwhile"), timeout=20) == "meanwhile"
-        assert ray.get([next(limited), next(limited)], timeout=20) == [0, 1]
-        del limited
-
-        def is_over() -> bool:
-            assert ray.get(actor.echo.remote("after"), timeout=20) == "after"
-            return written(path).endswith(b"!")
-
-        eventually(is_over)
-
-    def test_an_actor_that_exits_in_a_stream(self) -> None:
-        actor = Counter.remote()
-        *values, error = actor.count_and_leave.remote(2)
-        assert ray.get(values, timeout=20) == [0, 1]
-        with pytest.raises(ray.ActorDiedError, match="exit_actor"):
-            ray.get(error, timeout=20)
-
-    def test_a_dead_actor_says_so_in_the_stream(self) -> None:
-        actor = Counter.remote()
-        ray.get(actor.echo.remote(1))
-        ray.kill(actor)
-        [ref] = actor.count.remote(3)
-        with pytest.raises(ray.ActorDiedError):
-            ray.get(ref)

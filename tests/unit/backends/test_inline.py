@@ -47,7 +47,7 @@ def test_keyboard_interrupt_is_the_users() -> None:
 
 
 def test_what_could_never_run_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"asks for 2 of 'disk' and the session has 1"):
+    with pytest.raises(ValueError, match=r"asks for 2 disk, and this session has 1"):
         ray.remote(resources={"disk": 2})(abs).remote(-1)
 
 

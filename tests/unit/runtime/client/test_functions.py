@@ -173,7 +173,7 @@ def test_a_companion_goes_with_what_is_registered_afterwards(client: Any) -> Non
     defined: list[m.Definition] = []
     functions = Functions(
         client, lambda d: defined.append(d) or len(defined), lambda _: 0, lambda _: None,
-        {"CPU": 10_000}, 1000,
+        {"CPU": 10_000}, 1000, "session",
     )  # fmt: skip
     before = functions.register(template_of(abs))
     functions.companion = 77

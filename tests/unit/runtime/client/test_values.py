@@ -13,9 +13,10 @@ import pytest
 
 from ray_jupyter import errors
 from ray_jupyter.runtime.client.task_errors import dump_task_error
-from ray_jupyter.runtime.client.values import error_of
+from ray_jupyter.runtime.client.values import LostValueError, error_of
 from ray_jupyter.runtime.protocol import messages as m
-from ray_jupyter.runtime.store.serialization import serialize
+from ray_jupyter.runtime.store import spill
+from ray_jupyter.runtime.store.serialization import Serialized, serialize
 
 ARRAY = np.arange(1000)
 
@@ -92,7 +93,7 @@ def test_victims_are_written_privately_then_the_value(
     put(client)
     ((_, _, [(object_id, path)]),) = scheduler.of_kind(m.SPILLED_OUT)
     assert object_id == 9
-    assert Path(path).read_bytes() == victim.to_bytes()
+    assert spill.view(path, victim.size_bytes) == victim.to_bytes()
     assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
     assert stat.S_IMODE(Path(path).parent.stat().st_mode) == 0o700
 
@@ -107,10 +108,16 @@ def test_a_folder_that_cannot_be_made_spills_nothing(
         put(client)
 
 
+def written(folder: Path, packed: Serialized) -> Path:
+    """Return the file of a spilled value."""
+    content = memoryview(packed.to_bytes())
+    spill.write(str(folder / "object"), len(content), lambda at, size: content[at : at + size])
+    return folder / "object"
+
+
 def test_a_spilled_value_is_restored_and_told(client: Any, scheduler: Any, tmp_path: Path) -> None:
     packed = serialize(ARRAY)
-    path = tmp_path / "object"
-    path.write_bytes(packed.to_bytes())
+    path = written(tmp_path, packed)
     scheduler.answers[m.RESTORED] = lambda object_id, offset, size: [
         (m.OBJECTS, [(object_id, (m.STORED, offset, size))])
     ]
@@ -123,21 +130,30 @@ def test_a_spilled_value_is_restored_and_told(client: Any, scheduler: Any, tmp_p
     assert scheduler.wait_for(m.UNPIN) == [(m.UNPIN, [7])]
 
 
-def test_a_value_that_another_process_restored(client: Any, scheduler: Any) -> None:
-    _, descriptor = put(client)
-    scheduler.answers[m.WANT] = lambda ids: [(m.OBJECTS, [(ids[0], descriptor)])]
-    got = client.values.load(7, (m.SPILLED, "/gone", descriptor[2]))
-    np.testing.assert_array_equal(got, ARRAY)
+def test_a_value_that_is_not_in_its_file_is_reported(client: Any, scheduler: Any) -> None:
+    """Whether it is lost, or another process restored it, is for the scheduler to say."""
+    with pytest.raises(LostValueError):
+        client.values.load(7, (m.SPILLED, "/gone", 5000))
     client.query("ping")
+    assert scheduler.of_kind(m.LOST) == [(m.LOST, 7, "/gone", "its file is gone")]
     assert len(scheduler.of_kind(m.ABANDON)) == 1, "the extent for the copy"
+
+
+def test_get_asks_again_for_what_is_not_in_its_file(client: Any, scheduler: Any) -> None:
+    object_id, descriptor = put(client)
+    client.hold(object_id)
+    answers = [(m.SPILLED, "/gone", descriptor[2]), descriptor]
+    scheduler.answers[m.WANT] = lambda ids: [(m.OBJECTS, [(ids[0], answers.pop(0))])]
+    (got,) = client.get([object_id], None)
+    np.testing.assert_array_equal(got, ARRAY)
+    assert not answers
 
 
 def test_without_any_room_the_file_itself_is_looked_at(
     client: Any, scheduler: Any, tmp_path: Path
 ) -> None:
-    path = tmp_path / "object"
     packed = serialize(ARRAY)
-    path.write_bytes(packed.to_bytes())
+    path = written(tmp_path, packed)
     scheduler.answers[m.ALLOCATE] = lambda request, *_: [(m.DENY, request, "full")]
     got = client.values.load(7, (m.SPILLED, str(path), packed.size_bytes))
     path.unlink()

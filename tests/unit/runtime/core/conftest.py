@@ -19,10 +19,11 @@ Command = TypeVar("Command")
 
 
 class Session:
-    """Two CPUs, four MiB, two workers wanted; the driver is there."""
+    """Two CPUs, two GPUs, four MiB, two workers wanted; the driver is there."""
 
     def __init__(self) -> None:
-        self.core = SchedulerCore({"CPU": 20_000}, store_limit_bytes=4 * MIB, workers_target=2)
+        total = {"CPU": 20_000, "GPU": 20_000}
+        self.core = SchedulerCore(total, store_limit_bytes=4 * MIB, workers_target=2)
         self.now_ns = 1
         self.commands: list[c.Command] = []
         self.ids = 100
@@ -46,11 +47,12 @@ class Session:
     def define(
         self, cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3,
         closure: tuple[int, ...] = (), client: int = 0, yields: int | None = None,
-        extras: tuple[tuple[str, object], ...] = (),
+        more: tuple[tuple[str, int], ...] = (), extras: tuple[tuple[str, object], ...] = (),
     ) -> int:  # fmt: skip
         self.ids += 1
-        shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
-        extras = extras if yields is None else ((m.STREAMING, yields), *extras)
+        shape = ((("CPU", int(cpus * 10_000)),) if cpus else ()) + more
+        if yields is not None:
+            extras = ((m.STREAMING, yields), *extras)
         definition = (kind, "work", b"", closure, shape, returns, retries, "", extras)
         self(e.Defined(client, self.ids, definition))
         return self.ids
@@ -71,6 +73,26 @@ class Session:
         took_ns: int = 100,
     ) -> list[c.Command]:
         return self(e.Finished(client, [(task, status, outputs, 0, took_ns, took_ns)]))
+
+    def finish_large(self, client: int, task: int, kib: int = 4) -> int:
+        """End a task with one result in shared memory; return its offset."""
+        told = self(e.AllocationRequested(client, task, kib << 10))
+        [offset] = [command.offset for command in told if isinstance(command, c.Grant)]
+        self.finish(client, task, [((m.STORED, offset, kib << 10), ())])
+        return offset
+
+    def spill(self, *ids: int) -> None:
+        """Have the driver write everything to disk; the paths are ``spill/`` and the id."""
+        told = self(e.AllocationRequested(0, 9_999, 4 * MIB))
+        [command] = [command for command in told if isinstance(command, c.SpillVictims)]
+        assert {victim for victim, _, _ in command.victims} >= set(ids)
+        files = [(victim, f"spill/{victim}") for victim, _, _ in command.victims]
+        told = self(e.SpilledOut(0, 9_999, files))
+        [offset] = [command.offset for command in told if isinstance(command, c.Grant)]
+        self(e.Abandoned(0, offset))
+
+    def lose_file(self, object_id: int, client: int = 0) -> list[c.Command]:
+        return self(e.ObjectLost(client, object_id, f"spill/{object_id}", "gone"))
 
     def lose(self, client: int, running: int = 0) -> list[c.Command]:
         return self(e.ClientLost(client, "worker was killed by SIGKILL", running))

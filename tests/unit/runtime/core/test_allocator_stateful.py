@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ray_jupyter.runtime.core.allocator import PAGE_BYTES, Allocator, round_up
-from ray_jupyter.testing.models import PageModel
+from ray_jupyter.testing.memory_models import PageModel
 
 ADDRESS_BYTES = 24 * PAGE_BYTES
 

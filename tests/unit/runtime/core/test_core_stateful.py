@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,29 +12,126 @@ from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.recovery import is_error
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.ids import first_id
-from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR, STREAMING
+from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR, STORED, STREAMING
 from ray_jupyter.testing.models import CoreModel
 from ray_jupyter.testing.strategies import definitions
 
 DRIVER = 0
+LIMIT_BYTES = 1 << 20
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
-class StreamRules(RuleBasedStateMachine):
-    """What happens to tasks that yield; part of ``CoreMachine``."""
+def stored(value: object) -> bool:
+    return isinstance(value, tuple) and value[0] == STORED
+
+
+class CoreConversation(RuleBasedStateMachine):
+    """What both are told, and what the core answers."""
 
     core: SchedulerCore
     model: CoreModel
+    now: int
+    clients: int
+    ids: dict[int, int]
     inbox: dict[int, list[int]]
+    blocked: dict[int, int]
     places: dict[int, int]
-    busy: Callable[[], list[int]]
-    mint: Callable[[int, int], int]
-    handle: Callable[[e.Event], None]
+    """How many items the attempt of a task has yielded."""
+    granted: int
+    victims: list[int]
+    killed: int
+
+    def handle(self, event: e.Event) -> None:
+        self.now += 100_000
+        answers: list[e.Event] = []
+        stopped = []
+        pins: dict[int, list[int]] = {}
+        for command in self.core.handle(event, self.now):
+            if isinstance(command, c.Dispatch):
+                for task, _, _, values, _ in command.assignments:
+                    self.model.assign(task, command.client)
+                    self.places[task] = 0
+                    pins.setdefault(command.client, []).extend(i for i, v in values if stored(v))
+                    if command.in_place:
+                        self.inbox[command.client].insert(0, task)
+                        del self.blocked[command.client]
+                    else:
+                        self.inbox[command.client].append(task)
+            elif isinstance(command, c.Deliver):
+                ids = [i for i, value in command.objects if stored(value)]
+                pins.setdefault(command.client, []).extend(ids)
+            elif isinstance(command, c.Grant):
+                self.granted = command.offset
+                punched = [offset for offset, _ in command.punch]
+                answers.append(e.Punched(command.client, punched, done=True))
+            elif isinstance(command, c.SpillVictims):
+                self.victims = [victim for victim, _, _ in command.victims]
+            elif isinstance(command, c.KillWorker):
+                self.killed = command.client
+            elif isinstance(command, c.StopWorker):
+                stopped.append(command.client)
+        # Who got an address has looked, and looks no more.
+        answers += [e.Unpinned(client, ids) for client, ids in pins.items() if ids]
+        for answer in answers:
+            self.handle(answer)
+        for worker in stopped:
+            assert not self.inbox[worker], f"worker {worker} is stopped and has tasks"
+            self._lose(worker, announced=False)
+
+    def mint(self, client: int, count: int) -> int:
+        first = self.ids[client]
+        self.ids[client] += max(1, count)
+        return first
+
+    def _join(self, client: int, *, is_worker: bool) -> None:
+        self.ids[client] = first_id(client)
+        self.model.held[client] = set()
+        if is_worker:
+            self.inbox[client] = []
+        self.handle(e.ClientJoined(client, is_worker, client))
+
+    def busy(self) -> list[int]:
+        return [w for w, tasks in self.inbox.items() if tasks and w not in self.blocked]
+
+    def _succeed(
+        self, worker: int, task_id: int, contained: tuple[int, ...] = (), *, large: bool
+    ) -> None:
+        """A task ends well, with a large first result if it has one."""
+        results = self.model.tasks[task_id].results
+        value: object = b"v"
+        large = large and bool(results)
+        if large:
+            self.handle(e.AllocationRequested(worker, 1, 4096))
+            value = (STORED, self.granted, 4096)
+        outputs = [(b"v" if i else value, () if i else contained) for i in range(len(results))]
+        self.model.succeed(task_id, contained, large=large)
+        self.handle(e.Finished(worker, [(task_id, OK, outputs, 0, 10_000, 1)]))
+
+    def _lose(self, worker: int, announced: bool) -> None:
+        tasks = self.inbox.pop(worker)
+        del self.model.held[worker]
+        self.blocked.pop(worker, None)
+        started = {i for i in tasks if self.core.state.tasks[i].in_place}
+        running = tasks[0] if tasks and announced else 0
+        started |= {running} & set(tasks)
+        if running in started and self.core.state.tasks[running].in_place:
+            started.add(tasks[-1])  # it ran on the stack of the one below
+        for task in reversed(tasks):
+            if task in started:
+                self.model.retry_or_fail(task, "crashed")
+            else:
+                self.model.give_back(task)
+        self.model.close(worker, sorted(self.core.state.streams))
+        self.handle(e.ClientLost(worker, "died", running))
+
+
+class StreamRules(CoreConversation):
+    """What happens to tasks that yield; part of ``CoreMachine``."""
 
     def yielding(self) -> list[int]:
         """Return the workers whose task yields."""
         tasks = self.core.state.tasks
-        return [w for w in self.busy() if tasks[self.inbox[w][0]].template.extras]
+        return [w for w in self.busy() if STREAMING in tasks[self.inbox[w][0]].template.extras]
 
     @precondition(lambda self: self.yielding())
     @rule(data=st.data(), count=st.integers(1, 3))
@@ -72,7 +167,11 @@ class CoreMachine(StreamRules):
 
     @initialize()
     def start(self) -> None:
-        self.core = SchedulerCore({"CPU": 20_000}, store_limit_bytes=1 << 20, workers_target=2)
+        total = {"CPU": 20_000, "GPU": 20_000}
+        self.core = SchedulerCore(total, store_limit_bytes=LIMIT_BYTES, workers_target=2)
+        self.granted = 0
+        self.requests = 0
+        self.victims: list[int] = []
         self.model = CoreModel()
         self.now = 1
         self.clients = 0
@@ -83,37 +182,7 @@ class CoreMachine(StreamRules):
         self.places: dict[int, int] = {}
         self.guests: set[int] = set()
         self._join(DRIVER, is_worker=False)
-        self.handle(e.Wanted(DRIVER, []))
-
-    def handle(self, event: e.Event) -> None:
-        self.now += 100_000
-        for command in self.core.handle(event, self.now):
-            if isinstance(command, c.Dispatch):
-                for task, *_ in command.assignments:
-                    self.model.assign(task, command.client)
-                    self.places[task] = 0
-                    if command.in_place:
-                        self.inbox[command.client].insert(0, task)
-                        del self.blocked[command.client]
-                    else:
-                        self.inbox[command.client].append(task)
-            elif isinstance(command, c.KillWorker):
-                self.killed = command.client
-
-    def mint(self, client: int, count: int) -> int:
-        first = self.ids[client]
-        self.ids[client] += max(1, count)
-        return first
-
-    def _join(self, client: int, *, is_worker: bool) -> None:
-        self.ids[client] = first_id(client)
-        self.model.held[client] = set()
-        if is_worker:
-            self.inbox[client] = []
-        self.handle(e.ClientJoined(client, is_worker, client))
-
-    def busy(self) -> list[int]:
-        return [w for w, tasks in self.inbox.items() if tasks and w not in self.blocked]
+        self.join()
 
     @precondition(lambda self: len(self.inbox) < 5)
     @rule()
@@ -186,8 +255,11 @@ class CoreMachine(StreamRules):
             self.handle(e.Held(client, [object_id, object_id]))
 
     @precondition(lambda self: self.busy())
-    @rule(data=st.data(), status=st.sampled_from((OK, OK, OK, ERROR, RETRYABLE_ERROR)))
-    def finish(self, data: st.DataObject, status: int) -> None:
+    @rule(
+        data=st.data(), large=st.booleans(),
+        status=st.sampled_from((OK, OK, OK, ERROR, RETRYABLE_ERROR)),
+    )  # fmt: skip
+    def finish(self, data: st.DataObject, status: int, large: bool) -> None:
         worker = data.draw(st.sampled_from(self.busy()))
         task_id = self.inbox[worker].pop(0)
         task = self.model.tasks[task_id]
@@ -196,13 +268,39 @@ class CoreMachine(StreamRules):
             candidates = self.model.containable(task_id) & self.model.held[worker]
             inside = [data.draw(st.sampled_from(sorted(candidates) or [0]))]
             contained = tuple(i for i in inside if i) if task.results else ()
-            outputs = [(b"v", contained if i == 0 else ()) for i in range(len(task.results))]
-            self.model.succeed(task_id, contained)
-        elif status == RETRYABLE_ERROR:
+            self._succeed(worker, task_id, contained, large=large)
+            return
+        if status == RETRYABLE_ERROR:
             self.model.retry_or_fail(task_id, "error")
         else:
             self.model.fail(task_id, "error")
         self.handle(e.Finished(worker, [(task_id, status, outputs, 0, 10_000, 1)]))
+
+    @precondition(lambda self: self.busy())
+    @rule()
+    def finish_all(self) -> None:
+        """Whoever has something to do does some of it, with large results."""
+        for worker in self.busy():
+            while self.inbox.get(worker) and worker not in self.blocked:
+                self._succeed(worker, self.inbox[worker].pop(0), large=True)
+
+    @rule(data=st.data(), everything=st.sampled_from((True, True, False)))
+    def lose_files(self, data: st.DataObject, everything: bool) -> None:
+        """What is in memory goes to disk, and the disk is cleaned."""
+        self.requests += 1
+        self.victims = []
+        self.handle(e.AllocationRequested(DRIVER, self.requests, LIMIT_BYTES))
+        if self.victims:
+            files = [(victim, f"{victim}-{self.requests}") for victim in self.victims]
+            self.handle(e.SpilledOut(DRIVER, self.requests, files))
+        self.handle(e.Abandoned(DRIVER, self.granted))
+        objects = self.core.state.objects
+        spilled = [i for i, record in objects.items() if record.spill_path is not None]
+        for object_id in spilled if everything else data.draw(st.permutations(spilled))[:1]:
+            path = objects[object_id].spill_path if object_id in objects else None
+            if path is not None:
+                self.model.lose(object_id)
+                self.handle(e.ObjectLost(DRIVER, object_id, path, "gone"))
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
@@ -249,23 +347,6 @@ class CoreMachine(StreamRules):
         worker = data.draw(st.sampled_from(sorted(self.inbox)))
         self._lose(worker, announced)
 
-    def _lose(self, worker: int, announced: bool) -> None:
-        tasks = self.inbox.pop(worker)
-        del self.model.held[worker]
-        self.blocked.pop(worker, None)
-        started = {i for i in tasks if self.core.state.tasks[i].in_place}
-        running = tasks[0] if tasks and announced else 0
-        started |= {running} & set(tasks)
-        if running in started and self.core.state.tasks[running].in_place:
-            started.add(tasks[-1])  # it ran on the stack of the one below
-        for task in reversed(tasks):
-            if task in started:
-                self.model.retry_or_fail(task, "crashed")
-            else:
-                self.model.give_back(task)
-        self.model.close(worker, sorted(self.core.state.streams))
-        self.handle(e.ClientLost(worker, "died", running))
-
     @rule(seconds=st.sampled_from((0, 1)))
     def tick(self, seconds: int) -> None:
         self.now += seconds * 1_000_000_000
@@ -289,32 +370,29 @@ class CoreMachine(StreamRules):
         """Everybody leaves and what was submitted runs: nothing may stay behind."""
         if not hasattr(self, "core"):
             return
-        for worker in list(self.inbox):
-            self._lose(worker, announced=False)
+        while self.inbox:  # one that is lost may end another: its place is needed
+            self._lose(next(iter(self.inbox)), announced=False)
         self.model.close(DRIVER, sorted(self.core.state.streams))
         for guest in sorted(self.guests):
             self._leave(guest)
         del self.model.held[DRIVER]
         self.handle(e.ClientLost(DRIVER, "left", 0))
-        self.clients += 1
-        self._join(self.clients, is_worker=True)
-        inbox = self.inbox[self.clients]
-        while inbox:
-            task = inbox.pop(0)
+        state = self.core.state
+        while state.tasks:
+            if not self.busy():
+                self.clients += 1
+                self._join(self.clients, is_worker=True)
+            worker = self.busy()[0]
+            task = self.inbox[worker].pop(0)
             results = self.model.tasks[task].results
             self.model.succeed(task, ())
             outputs = [(b"v", ()) for _ in results]
-            self.handle(e.Finished(self.clients, [(task, OK, outputs, 0, 10_000, 1)]))
+            self.handle(e.Finished(worker, [(task, OK, outputs, 0, 10_000, 1)]))
             self.agree()
-        state = self.core.state
         left = (
-            state.tasks,
-            state.streams,
-            state.objects,
-            state.templates,
-            state.children,
+            state.tasks, state.streams, state.objects, state.templates, state.children,
             state.inline_bytes,
-        )
+        )  # fmt: skip
         assert not any(left), left
         assert state.available == state.total
 

@@ -25,6 +25,12 @@ def state(session: Any) -> ClusterState:
     template = session.define(1)
     session.submit(10, 11, 12, 13, template=template)
     session.submit(14, template=template, deps=(10,))
+    session.join(3)
+    inside = (("environment a", 0),)
+    session.submit(40, template=session.define(0, more=inside))
+    session.finish_large(3, 40)
+    session.want(40)
+    session.submit(41, template=session.define(0, more=(("GPU", 5_000), *inside)))
     session.submit(15, template=session.define(0))
     session.submit(20, template=template, parent=10, client=1)
     session.store(30, 2)
@@ -32,7 +38,7 @@ def state(session: Any) -> ClusterState:
     session(e.AllocationRequested(0, 1, MIB))
     session(e.AllocationRequested(0, 2, 2 * MIB))
     session(e.Put(0, [(31, b"small", ())]))
-    session.submit(40, 41, template=session.define(1, yields=2))
+    session.submit(50, 51, template=session.define(1, yields=2))
     found: ClusterState = session.state
     return found
 
@@ -81,6 +87,18 @@ def leak_resources(state: ClusterState) -> None:
     state.available["CPU"] -= 1
 
 
+def give_a_gpu_twice(state: ClusterState) -> None:
+    state.devices[0] = 10_000
+
+
+def give_a_gpu_to_nobody(state: ClusterState) -> None:
+    next(w for w in state.clients.values() if w.devices).devices = ()
+
+
+def run_in_two_environments(state: ClusterState) -> None:
+    state.clients[3].environment = "environment b"
+
+
 def leave_an_orphan(state: ClusterState) -> None:
     state.children.clear()
 
@@ -90,7 +108,7 @@ def be_idle_and_busy(state: ClusterState) -> None:
 
 
 def let_a_worker_rest(state: ClusterState) -> None:
-    state.idle[3] = state.clients[3] = ClientRecord(3, True, 3)
+    state.idle[4] = state.clients[4] = ClientRecord(4, True, 4)
 
 
 def leak_an_extent(state: ClusterState) -> None:
@@ -114,6 +132,14 @@ def miscount_users(state: ClusterState) -> None:
     next(iter(state.templates.values())).users += 1
 
 
+def need_a_lineage_twice(state: ClusterState) -> None:
+    state.lineage[40].uses += 1
+
+
+def miscount_lineage(state: ClusterState) -> None:
+    state.objects[40].lineage = None
+
+
 def keep_a_call_back(state: ClusterState) -> None:
     task = state.tasks[6]
     del state.clients[2].inflight[6]
@@ -134,19 +160,19 @@ def miscount_bytes(state: ClusterState) -> None:
 
 
 def yield_for_nobody(state: ClusterState) -> None:
-    del state.streams[40]
+    del state.streams[50]
 
 
 def read_what_nobody_yields(state: ClusterState) -> None:
-    state.streams[10] = state.streams.pop(40)
+    state.streams[10] = state.streams.pop(50)
 
 
 def take_what_has_not_come(state: ClusterState) -> None:
-    state.streams[41].consumed = 1
+    state.streams[51].consumed = 1
 
 
 def read_in_another_process(state: ClusterState) -> None:
-    state.streams[41].reader = 1
+    state.streams[51].reader = 1
 
 
 DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
@@ -160,6 +186,9 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (keep_memory_for_nobody, "unreferenced_memory_is_looked_at"),
     (pin_on_one_side, "pins_agree"),
     (leak_resources, "resources_are_conserved"),
+    (give_a_gpu_twice, "devices_are_not_overcommitted"),
+    (give_a_gpu_to_nobody, "devices_are_not_overcommitted"),
+    (run_in_two_environments, "workers_are_idle_or_leased"),
     (leave_an_orphan, "children_are_indexed"),
     (be_idle_and_busy, "workers_are_idle_or_leased"),
     (let_a_worker_rest, "no_ready_task_beside_an_idle_worker"),
@@ -168,6 +197,8 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (ignore_a_request, "allocations_make_progress"),
     (mark_a_victim, "allocations_make_progress"),
     (miscount_users, "templates_have_users"),
+    (need_a_lineage_twice, "lineage_is_needed"),
+    (miscount_lineage, "lineage_is_needed"),
     (keep_a_call_back, "actors_are_fed"),
     (yield_for_nobody, "streams_have_two_ends"),
     (read_what_nobody_yields, "streams_have_two_ends"),

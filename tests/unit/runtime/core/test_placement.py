@@ -138,7 +138,7 @@ def test_a_task_that_goes_on_may_overdraw(session: Any) -> None:
     session(e.Blocked(1, [99], []))
     session.join(2)
     session(e.Unblocked(1))
-    assert session.state.available == {"CPU": -20_000}
+    assert session.state.available["CPU"] == -20_000
     session.finish(2, 11)
     session.finish(1, 10)
     assert session.state.available == session.state.total

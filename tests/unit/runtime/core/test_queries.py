@@ -24,7 +24,7 @@ def test_resources_are_amounts_and_never_negative(session: Any) -> None:
     session(e.Blocked(1, [99], []))
     session.join(2)
     session(e.Unblocked(1))
-    assert queries.resources(session.state) == ({"CPU": 2.0}, {"CPU": 0.0})
+    assert queries.resources(session.state) == ({"CPU": 2.0, "GPU": 2.0}, {"CPU": 0.0, "GPU": 2.0})
 
 
 def test_the_oldest_task_of_a_worker_counts_as_running(session: Any) -> None:

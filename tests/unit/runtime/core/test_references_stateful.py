@@ -13,7 +13,7 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.messages import STORED
-from ray_jupyter.testing.models import StoreModel
+from ray_jupyter.testing.memory_models import StoreModel
 
 CLIENTS = (0, 1, 2)
 SIZE_BYTES = 4096

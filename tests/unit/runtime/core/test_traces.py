@@ -27,10 +27,10 @@ MIB = 1 << 20
 
 def task(
     cpus: float = 1, *, kind: str = m.TASK, returns: int = 1, retries: int = 3,
-    yields: int | None = None, **extras: object,
+    more: tuple[tuple[str, int], ...] = (), yields: int | None = None, **extras: object,
 ) -> m.Definition:  # fmt: skip
     """A template named after its kind; ``yields`` is the limit of its stream if it has one."""
-    shape = (("CPU", int(cpus * 10_000)),) if cpus else ()
+    shape = ((("CPU", int(cpus * 10_000)),) if cpus else ()) + more
     if yields is not None:
         extras[m.STREAMING] = yields
     return (kind, kind, b"", (), shape, returns, retries, "", tuple(extras.items()))
@@ -91,7 +91,8 @@ def _values(objects: tuple[tuple[int, m.Descriptor], ...]) -> str:
 
 def converse(text: str) -> str:
     """Return the trace with the commands that follow now."""
-    core = SchedulerCore({"CPU": 20_000}, store_limit_bytes=4 * MIB, workers_target=2)
+    total = {"CPU": 20_000, "GPU": 10_000}
+    core = SchedulerCore(total, store_limit_bytes=4 * MIB, workers_target=2)
     now_ns = 1
     blocks = []
     for block in text.strip().split("\n\n"):

@@ -10,13 +10,13 @@ import stat
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ray_jupyter.runtime.store import segment
+from ray_jupyter.runtime.store import segment, spill
 from ray_jupyter.runtime.store.segment import Segment
 from ray_jupyter.runtime.store.serialization import deserialize, serialize
 
@@ -146,9 +146,9 @@ def test_spilled_and_restored_elsewhere(memory: Segment, tmp_path: Path) -> None
     path = tmp_path / "object"
     memory.spill(0, packed.size_bytes, str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.stat().st_size == packed.size_bytes
+    assert path.stat().st_size == packed.size_bytes + spill.TRAILER_BYTES
     assert [entry.name for entry in tmp_path.iterdir()] == ["object"]
-    memory.restore(32 << 20, str(path))
+    memory.restore(32 << 20, packed.size_bytes, str(path))
     np.testing.assert_array_equal(deserialize(memory.read(32 << 20, packed.size_bytes)), value)
 
 
@@ -164,18 +164,43 @@ def test_spilling_to_where_nobody_may_write_is_an_error(memory: Segment, tmp_pat
 def test_a_full_disk_leaves_no_file(
     memory: Segment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(source: str, target: str) -> None:
+    def full(source: Path, target: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "rename", full)
+    monkeypatch.setattr(Path, "rename", full)
     with pytest.raises(OSError, match="No space"):
         memory.spill(0, 10, str(tmp_path / "object"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_restoring_what_is_gone_says_so(memory: Segment, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        memory.restore(0, str(tmp_path / "gone"))
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (Path.unlink, "its file is gone"),
+        (lambda path: os.truncate(path, 5), "its file has 5 bytes, not 1016"),
+        (lambda path: os.truncate(path, 2_000), "its file has 2000 bytes, not 1016"),
+        (lambda path: (path.unlink(), path.mkdir()), "its file cannot be read"),
+        (_flip, "its file is damaged"),
+    ],
+)
+def test_a_damaged_file_is_noticed(
+    memory: Segment, tmp_path: Path, damage: Callable[[Path], object], text: str
+) -> None:
+    path = tmp_path / "object"
+    memory.write(0, serialize(b"x" * 2_000), warm=False)
+    memory.spill(0, 1_000, str(path))
+    assert spill.view(str(path), 1_000) == memory.read(0, 1_000)
+    damage(path)
+    with pytest.raises(spill.SpillFileError, match=text):
+        memory.restore(0, 1_000, str(path))
+    with pytest.raises(spill.SpillFileError, match=text):
+        spill.view(str(path), 1_000)
 
 
 def test_closing_closes_and_views_stay_good() -> None:

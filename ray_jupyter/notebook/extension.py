@@ -1,0 +1,112 @@
+"""What ``%load_ext ray_jupyter`` puts into a shell, and how it is taken out again.
+
+To add a magic: a module of its own here with a ``MagicGroup``, and its name in
+``ray_jupyter.magics.GROUPS``. Lives here: the hooks that all groups share, and what one group needs
+of the others' surroundings. Does not: any magic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from IPython.core.magic import Magics
+
+from ray_jupyter import session
+from ray_jupyter.notebook import Shell, completion
+from ray_jupyter.notebook.arguments import MagicParser
+from ray_jupyter.notebook.output import CellOutput
+from ray_jupyter.notebook.settings import RayMagics
+from ray_jupyter.runtime.client.printing import LinePrinter
+
+
+class MagicGroup(Magics):
+    """Magics that belong together. A subclass carries ``@magics_class``.
+
+    Attributes:
+        extension: what they share with the other groups of the shell.
+        settings: what the user has configured.
+    """
+
+    parsers: ClassVar[tuple[MagicParser, ...]] = ()
+    """Those of its magics: their options are completed."""
+
+    def __init__(self, extension: Extension) -> None:
+        self.shell: Shell
+        self.extension = extension
+        self.settings = extension.settings
+        super().__init__(extension.shell)
+
+    def before_cell(self) -> None:
+        """A cell begins."""
+
+    def after_cell(self) -> None:
+        """A cell has ended, in whatever way."""
+
+    def detach(self) -> None:
+        """Take out what ``__init__`` put anywhere but into the shell's magics."""
+
+
+class Extension:
+    """The extension in one shell.
+
+    Args:
+        shell: where it is loaded.
+        groups: the classes of the magics.
+
+    Attributes:
+        raw_cell: the source of the cell that runs, or ran last.
+        output: where what tasks print is shown; ``None`` without a kernel.
+    """
+
+    def __init__(self, shell: Shell, groups: Iterable[type[MagicGroup]]) -> None:
+        self.shell = shell
+        self.settings = RayMagics(parent=shell)
+        self.raw_cell = ""
+        self.output = CellOutput(shell) if hasattr(shell, "kernel") else None
+        self._hooks = {"pre_run_cell": self._before_cell, "post_run_cell": self._after_cell}
+        self._forget_completers: Callable[[], None] = lambda: None
+        self._groups = [group(self) for group in groups]
+
+    def attach(self) -> None:
+        """Become part of the shell: magics, hooks, completion."""
+        self.shell.configurables.append(self.settings)
+        for group in self._groups:
+            self.shell.register_magics(group)
+        for event, hook in self._hooks.items():
+            self.shell.events.register(event, hook)
+        parsers = {parser.prog: parser for group in self._groups for parser in group.parsers}
+        self._forget_completers = completion.install(self.shell, parsers)
+        if self.output is not None:
+            self.output.before_cell()
+            session.show_output = self.output
+
+    def detach(self) -> None:
+        """Leave the shell as it was; a running session goes on."""
+        self._forget_completers()
+        if session.show_output is self.output:
+            session.show_output = LinePrinter()
+        for event, hook in self._hooks.items():
+            self.shell.events.unregister(event, hook)
+        self.shell.configurables.remove(self.settings)
+        manager = self.shell.magics_manager
+        for group in self._groups:
+            group.detach()
+            self.shell.configurables.remove(group)
+            manager.registry.pop(type(group).__name__, None)
+            for kind, names in group.magics.items():
+                for name in names:
+                    manager.magics[kind].pop(name, None)
+
+    def _before_cell(self, info: Any) -> None:
+        # Helpers and globals may have been edited: remote functions are sent anew.
+        session.new_generation()
+        self.raw_cell = info.raw_cell or ""
+        if self.output is not None:
+            self.output.before_cell()
+        for group in self._groups:
+            group.before_cell()
+
+    def _after_cell(self, result: Any) -> None:
+        for group in self._groups:
+            group.after_cell()

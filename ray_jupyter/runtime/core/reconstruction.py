@@ -1,0 +1,93 @@
+"""Lost objects: have their tasks run again, or say why that cannot be.
+
+An object outlives the worker that made it, so it is lost only with the file it was spilled to:
+deleted, cut short, damaged, on a disk that cannot be read. Whoever finds that out tells us, and
+waits for the object as if its task had never ended.
+"""
+
+from __future__ import annotations
+
+from ray_jupyter.runtime.core import lineage, recovery, references
+from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.state import ClusterState, LineageRecord, ObjectRecord, TaskRecord
+from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT
+from ray_jupyter.runtime.protocol.messages import SPILLED, SYSTEM_ERROR
+
+
+def lose(
+    state: ClusterState, out: Outbox, object_id: int, path: str, reason: str, now_ns: int
+) -> None:
+    """A spilled object cannot be read from ``path``; late and repeated news change nothing."""
+    lost = state.objects.get(object_id)
+    if lost is None or lost.spill_path != path or lost.value[0] != SPILLED:
+        return
+    references.drop_file(state, out, lost)
+    order, obstacle = lineage.plan(state, lost)
+    if obstacle:
+        text = f"object {object_id:x} is lost ({reason}), and cannot be rebuilt: {obstacle}"
+        lost.value = (SYSTEM_ERROR, "ObjectReconstructionFailedError", text)
+        contained, lost.contained = lost.contained, ()
+        references.discard(state, out, contained)
+        for task in list(state.tasks.values()):
+            if task.state is PENDING_NODE_ASSIGNMENT and object_id in task.deps:
+                recovery.fail(state, out, task, lost.value)
+    else:
+        assert lost.lineage is not None, "without lineage there is an obstacle"
+        lost.value = None
+        _have_others_wait(state, lost)
+        tasks = [_run_again(state, known, now_ns) for known in order]
+        lost.producer = state.tasks[lost.lineage.task]
+        for task in tasks:
+            if not task.missing:
+                recovery.admit(state, out, task)
+
+
+def _have_others_wait(state: ClusterState, lost: ObjectRecord) -> None:
+    """Tasks that have the object among their dependencies miss it again.
+
+    Those with a worker have its path: they will find out, and wait there.
+    """
+    for task in state.tasks.values():
+        count = task.deps.count(lost.id)
+        if count and task.state in (PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT):
+            if task.state is PENDING_NODE_ASSIGNMENT:
+                task.move(PENDING_ARGS_AVAIL)
+            task.missing += count
+            lost.dependents = (lost.dependents or []) + [task] * count
+
+
+def _run_again(state: ClusterState, known: LineageRecord, now_ns: int) -> TaskRecord:
+    """Create the task anew, as a child of nobody: its parent has most likely ended."""
+    template = known.template
+    assert template is not None, f"task {known.task:x} was forgotten, and is in the plan"
+    known.attempt += 1
+    state.retries += 1
+    template.users += 1
+    spec = (known.task, template.id, known.args, known.deps, known.held, 0)
+    task = TaskRecord(spec, template, known.submitter, now_ns)
+    task.attempt = known.attempt
+    state.tasks[task.id] = task
+    for object_id, source in known.inputs.items():
+        if not lineage.is_there(state, object_id):
+            _restore_input(state, object_id, source)
+    references.depend(state, task)
+    return task
+
+
+def _restore_input(
+    state: ClusterState, object_id: int, source: bytes | LineageRecord | None
+) -> None:
+    """Have a record again of an object that was released; its task is in the plan."""
+    record = state.objects.get(object_id)
+    if record is None:
+        record = state.objects[object_id] = ObjectRecord(object_id, None)
+    if isinstance(source, LineageRecord):
+        record.value = None
+        record.producer = state.tasks[source.task]
+        if record.lineage is None:
+            record.lineage = source
+            source.uses += 1
+    elif source is not None:
+        record.value = source
+        record.size_bytes = len(source)
+        state.inline_bytes += len(source)

@@ -1,0 +1,150 @@
+"""The scheduler's ends of the workers' standard streams: read, attributed, handed on."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from ray_jupyter.runtime.core.queries import origin
+from ray_jupyter.runtime.core.state import ClusterState
+from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.protocol.ids import COUNTER_BITS, DRIVER_ID
+from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, Output, Splitter
+from ray_jupyter.runtime.transport.unix import UnixPeer
+
+LIMIT_BYTES = 32_000_000
+"""More than this is not kept for a driver that does not read: what is printed then is lost."""
+
+SHOW_NS = 20_000_000
+"""Printed text without a result waits this long for more."""
+
+_READ_BYTES = 1 << 16
+
+
+class _Client(Protocol):
+    is_worker: bool
+    outgoing: list[m.Message]
+    peer: UnixPeer
+
+
+_C = TypeVar("_C", bound=_Client)
+
+
+class _Pipe:
+    __slots__ = ("client", "pid", "splitter", "stream")
+
+    def __init__(self, client: int, pid: int, stream: int) -> None:
+        self.client = client
+        self.pid = pid
+        self.stream = stream
+        self.splitter = Splitter()
+
+
+class Outputs:
+    """All pipes of a session, and what the drivers have not been sent of it.
+
+    Args:
+        poll: the scheduler's. Register a worker's stream before its pipes: ``poll`` looks at
+            descriptors in that order, so when it has seen a result, it sees what was printed
+            before.
+        slots: the task that each worker has announced, or 0.
+        state: of the core.
+        is_wanted: whether drivers are sent anything.
+    """
+
+    def __init__(
+        self, poll: select.poll, slots: memoryview, state: ClusterState, is_wanted: bool
+    ) -> None:
+        self._poll = poll
+        self._slots = slots
+        self._state = state
+        self._is_wanted = is_wanted
+        self._pipes: dict[int, _Pipe] = {}
+        self._unsent: dict[int, list[Output]] = {}
+        """By driver."""
+        self._sent_ns = 0
+
+    def add(self, client: int, pid: int, fds: tuple[int, int]) -> None:
+        """Read a new worker's standard output and error from now on."""
+        for fd, stream in zip(fds, (STDOUT, STDERR), strict=True):
+            os.set_blocking(fd, False)
+            self._pipes[fd] = _Pipe(client, pid, stream)
+            self._poll.register(fd, select.POLLIN)
+
+    def read(self, ready: list[tuple[int, int]]) -> None:
+        """Read those of the ready descriptors that are pipes."""
+        for fd, _ in ready:
+            pipe = self._pipes.get(fd)
+            if pipe is not None and not self._read(fd, pipe):
+                self._close(fd)
+
+    def end(self, client: int) -> None:
+        """The worker is gone: read what it wrote last.
+
+        A process that it started may have its streams still, and write in vain from now on.
+        """
+        for fd, pipe in list(self._pipes.items()):
+            if pipe.client == client:
+                self._read(fd, pipe)
+                self._keep(pipe, pipe.splitter.end())
+                self._close(fd)
+
+    def timeout_ms(self, deadline_ns: int | None) -> int | None:
+        """Return how long to sleep: until the deadline, or until it is time to deliver."""
+        now_ns = time.monotonic_ns()
+        if self._unsent:
+            due_ns = max(self._sent_ns + SHOW_NS, now_ns)
+            deadline_ns = due_ns if deadline_ns is None else min(deadline_ns, due_ns)
+        return None if deadline_ns is None else max(0, (deadline_ns - now_ns) // 1_000_000 + 1)
+
+    def deliver(self, clients: Mapping[int, _C]) -> dict[int, _C]:
+        """Put what was printed before everything else that leaves; return who gets something.
+
+        Alone it waits a little for more: a front end's server drops messages beyond a
+        thousand a second.
+        """
+        if not self._unsent:
+            return {}
+        for client in list(self._unsent):
+            # A root may be unknown, or of a driver that has left: the session's own takes those.
+            if client != DRIVER_ID and (client not in clients or clients[client].is_worker):
+                self._unsent.setdefault(DRIVER_ID, []).extend(self._unsent.pop(client))
+        now_ns = time.monotonic_ns()
+        is_time = now_ns - self._sent_ns >= SHOW_NS
+        getting = {}
+        for client, outputs in list(self._unsent.items()):
+            driver = clients[client]
+            if is_time or driver.outgoing:
+                del self._unsent[client]
+                self._sent_ns = now_ns
+                if driver.peer.unsent_bytes < LIMIT_BYTES:
+                    driver.outgoing.insert(0, (m.OUTPUT, outputs))
+                    getting[client] = driver
+        return getting
+
+    def _read(self, fd: int, pipe: _Pipe) -> bool:
+        """Take what is there; return False when nothing more can come."""
+        while True:
+            try:
+                data = os.read(fd, _READ_BYTES)
+            except BlockingIOError:
+                return True
+            self._keep(pipe, pipe.splitter.feed(data))
+            if len(data) < _READ_BYTES:
+                return bool(data)
+
+    def _keep(self, pipe: _Pipe, pieces: list[tuple[int, bytes]]) -> None:
+        for marked, text in pieces if self._is_wanted else ():
+            # If the marked task has ended, this came without a mark: from what runs now.
+            candidates = (marked, self._slots[pipe.client % len(self._slots)])
+            root, task_id, name = origin(self._state, pipe.client, candidates)
+            output = (root, task_id, name, pipe.pid, pipe.stream, text)
+            self._unsent.setdefault(root >> COUNTER_BITS, []).append(output)
+
+    def _close(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        del self._pipes[fd]
+        os.close(fd)
