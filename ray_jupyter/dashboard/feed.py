@@ -64,6 +64,8 @@ class Feed:
         self._new_cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
         self._logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._new_logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
+        self._heard: deque[tuple[int, int, int, str, str]] = deque(maxlen=LOGS_MAX)
+        """What was printed, perhaps before the session was seen: when, task, pid, stream, text."""
         self._objects: list[list[Any]] = []
         self._decoder = Decoder()
         self._partial: dict[tuple[int, int], tuple[int, str]] = {}
@@ -122,10 +124,7 @@ class Feed:
 
     def hear(self, outputs: list[Output]) -> None:
         """Note what tasks printed; called in whatever thread receives it."""
-        model = self.model
-        if model is None:
-            return
-        at_us = (time.monotonic_ns() - model.origin_ns) // 1000
+        now_ns = time.monotonic_ns()
         for output in outputs:
             _, task_id, _, pid, stream, _ = output
             name = "stdout" if stream == STDOUT else "stderr"
@@ -135,8 +134,9 @@ class Feed:
             *lines, rest = text.split("\n")
             if rest:
                 self._partial[pid, stream] = (task_id, rest[-LOG_MAX:])
-            if whole := "\n".join(lines):
-                self._new_logs.append([at_us, task_id, pid, name, whole[:LOG_MAX]])
+            whole = "\n".join(lines)
+            for at in range(0, len(whole), LOG_MAX):
+                self._heard.append((now_ns, task_id, pid, name, whole[at : at + LOG_MAX]))
 
     def snapshot(self) -> Frame | None:
         """Return the whole state as it is now; ``None`` if there never was a session."""
@@ -225,6 +225,10 @@ class Feed:
         if model is None:
             return None
         now_s = time.monotonic()
+        while self._heard:
+            at_ns, *printed = self._heard.popleft()
+            if at_ns >= model.origin_ns:  # else it was the session before
+                self._new_logs.append([(at_ns - model.origin_ns) // 1000, *printed])
         frame = frames.delta(
             model, self._seq + 1, self._now_us(), self._width_us, self._new_logs
         )  # fmt: skip

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray_jupyter.dashboard.bins import Bins
+from ray_jupyter.dashboard.makers import UNKNOWN, Makers
 from ray_jupyter.runtime.protocol.changes import EndedTask, Group, epoch_of
 
 COLUMNS = {
@@ -45,8 +46,9 @@ EPOCHS_MAX = 32
 NAME_MAX, NAME_BYTES = 80, 160
 ERROR_MAX = 2_000
 ERRORS_MAX = 200
-_MAKERS_MAX = 60_000
 OTHERS = "(other functions)"
+RETURNS_MAX = 16
+"""So many results of a task are remembered as its own."""
 LAUNCHED, DATA = 0, 1
 
 
@@ -82,7 +84,7 @@ class Model:
         self._nodes: dict[tuple[str, str, int], int] = {}
         self._edges: dict[tuple[int, int, int], int] = {}
         self._lanes: dict[int, int] = {}
-        self._makers: OrderedDict[int, int] = OrderedDict()
+        self._makers = Makers()
         self._submitted: dict[tuple[str, str], int] = {}
         self._ended: dict[tuple[str, str], int] = {}
         self._newest: dict[tuple[str, str], int] = {}
@@ -138,6 +140,7 @@ class Model:
     def _fold_group(self, group: Group) -> None:
         node = self._node(group.name, group.kind, self._cell_of(group.epoch))
         row = self.nodes[node]
+        self._makers.add_packed(group.ids, node)
         self._count(row, group.status, group.number, group.retries, group.wall_ns, group.max_ns)
         self._span(row, group.start_ns, group.end_ns)
         key = (row[NAME], group.kind)
@@ -166,18 +169,13 @@ class Model:
         ]  # fmt: skip
         self.tasks.append(told)
         self.new_tasks.append(told)
-        for object_id in range(task.id, task.id + max(1, min(task.num_returns, 16))):
-            self._made(object_id, node)
+        self._makers.add(task.id, node, max(1, min(task.num_returns, RETURNS_MAX)))
 
     def _fold_edges(self, task: EndedTask) -> None:
-        target = self._makers.get(task.id)
-        if target is None:
-            return
-        if task.parent and (source := self._makers.get(task.parent)) is not None:
-            self._edge(source, target, LAUNCHED, task.weight)
-        for source in {self._makers.get(object_id, -1) for object_id in task.arguments}:
-            if source >= 0:
-                self._edge(source, target, DATA, task.weight)
+        target = self._makers.of(task.id)
+        self._edge(self._makers.of(task.parent), target, LAUNCHED, task.weight)
+        for source in {self._makers.of(object_id) for object_id in task.arguments}:
+            self._edge(source, target, DATA, task.weight)
 
     def _fold_error(
         self, task: EndedTask, data: bytes | None, text_of: Callable[[bytes], str]
@@ -198,7 +196,7 @@ class Model:
             first = [-1, 0, 0]
             for index, (task, name, kind, submit_ns) in enumerate(tasks):
                 node = self._node(name, kind, self._cell_at(submit_ns))
-                self._made(task, node)
+                self._makers.add(task, node)
                 if not index:
                     first = [node, task, self._us(max(since_ns, submit_ns))]
                     running[node] = running.get(node, 0) + (activity == "RUNNING")
@@ -212,14 +210,12 @@ class Model:
     def _fold_waiting(self, waiting: Sequence[tuple[Any, ...]]) -> None:
         """Draw the edges of what is to come; they are counted when the tasks have ended."""
         for task, name, kind, submit_ns, _, _ in waiting:
-            self._made(task, self._node(name, kind, self._cell_at(submit_ns)))
+            self._makers.add(task, self._node(name, kind, self._cell_at(submit_ns)))
         for task, _, _, _, parent, arguments in waiting:
-            target = self._makers[task]
-            if (source := self._makers.get(parent)) is not None:
-                self._edge(source, target, LAUNCHED, 0)
+            target = self._makers.of(task)
+            self._edge(self._makers.of(parent), target, LAUNCHED, 0)
             for object_id in arguments:
-                if (source := self._makers.get(object_id)) is not None:
-                    self._edge(source, target, DATA, 0)
+                self._edge(self._makers.of(object_id), target, DATA, 0)
 
     def _fold_live(self, live: Sequence[tuple[str, str, int]]) -> None:
         counts = {(_cut(name), kind): count for name, kind, count in live}
@@ -237,7 +233,7 @@ class Model:
 
     def maker(self, object_id: int) -> int:
         """Return the node whose task made an object; -1 if that is not remembered."""
-        return self._makers.get(object_id, -1)
+        return self._makers.of(object_id)
 
     def measure(self, usage: dict[int, tuple[int, int]]) -> None:
         """Note what the processes use now: (thousandths of a CPU, bytes of memory) by pid."""
@@ -274,6 +270,8 @@ class Model:
         return node
 
     def _edge(self, source: int, target: int, kind: int, count: int) -> None:
+        if source == UNKNOWN:
+            return
         key = (source, target, kind)
         edge = self._edges.get(key)
         if edge is not None and not count:
@@ -303,11 +301,6 @@ class Model:
         if self.nodes[node][field] != value:
             self.nodes[node][field] = value
             self.changed["nodes"].add(node)
-
-    def _made(self, object_id: int, node: int) -> None:
-        self._makers[object_id] = node
-        if len(self._makers) > _MAKERS_MAX:
-            self._makers.popitem(last=False)
 
     def _us(self, when_ns: int) -> int:
         return (when_ns - self.origin_ns) // 1000 if when_ns else 0

@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
@@ -69,16 +70,14 @@ class Group(NamedTuple):
     end_ns: int
     """When the last of them ended."""
     retries: int
+    ids: bytes
+    """Of the tasks, 8 bytes each: whoever takes their results is drawn below them."""
 
 
 Record = tuple[Any, ...]
 """See ``ClusterState.records``."""
-_KEY, _SUBMITTED, _END, _ATTEMPT = (
-    itemgetter(2, 13, 3, 12),
-    itemgetter(5),
-    itemgetter(7),
-    itemgetter(8),
-)
+_ID, _SUBMITTED, _END, _ATTEMPT = itemgetter(0), itemgetter(5), itemgetter(7), itemgetter(8)
+_KEY = itemgetter(2, 13, 3, 12)
 
 
 def ended(
@@ -113,6 +112,7 @@ def ended(
                 name, kind, status, worker, epoch, len(members), sum(durations_ns),
                 max(durations_ns, default=0), min((start for _, start in spans_ns), default=0),
                 max(map(_END, members)), sum(map(_ATTEMPT, members)),
+                array("q", map(_ID, members)).tobytes(),
             ))  # fmt: skip
     tasks.sort(key=attrgetter("end_ns"))
     return tasks, groups
