@@ -172,7 +172,7 @@ class Backend(Protocol):
         """Return the answer to a question about the state; nothing changes.
 
         Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
-        ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``, ``"census"`` (see there), ``"failures"``, ``"references"`` and
+        ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``, ``"unwatch"``, ``"census"`` (see there), ``"failures"``, ``"references"`` and
         ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
 
         Raises:

@@ -15,8 +15,10 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ray_jupyter import session
@@ -31,13 +33,13 @@ from ray_jupyter.runtime.client.printing import Decoder
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.output import STDOUT, Output
 
-LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.25, 0.5
+LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.3, 0.5
 """Pauses between questions: while something happens, in a flood of tasks, and else."""
 SNAPSHOT_S = 4.0
 """After so long without one, the next frame with news is a snapshot: for pages that were
 reloaded, and for gaps."""
 HEARTBEAT_S = 1.0
-CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 50_000, 120
+CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 20_000, 120
 """The objects are asked for this often, at most in a 50th of the time, if they are not more."""
 ANSWER_S = 5.0
 LOGS_MAX, LOG_MAX = 500, 2_000
@@ -115,6 +117,10 @@ class Feed:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         self.sinks.clear()
+        backend, model = session.current, self.model
+        if backend is not None and model is not None and model.session_id == backend.session_id:
+            with suppress(RayError, TimeoutError):  # it ends just now: there is nothing to tell it
+                backend.query("unwatch", model.name, ANSWER_S)
 
     def begin_cell(self, cell_id: str, label: str) -> None:
         """A cell begins to run: what is submitted from now on belongs to it."""
@@ -189,7 +195,7 @@ class Feed:
         started_ns = time.monotonic_ns()
         if backend is session.current and (known := session.started_at()) is not None:
             started_ns -= int(max(0.0, time.time() - known) * 1e9)
-        self.model = Model(backend.session_id, started_ns)
+        self.model = Model(backend.session_id, started_ns, uuid.uuid4().hex)
         self._forget()
         self._objects = []
         self._logs.clear()

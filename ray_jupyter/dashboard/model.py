@@ -58,13 +58,14 @@ class Model:
     Args:
         session_id: of the session.
         origin_ns: time 0 of all rows, on the session's clock.
+        name: what the backend tells this one's questions from others' by.
 
     Attributes:
         totals: numbers of the whole session, by name.
         changed: places of rows that changed, by table; of ``tasks`` and ``errors`` the new ones.
     """
 
-    def __init__(self, session_id: str, origin_ns: int) -> None:
+    def __init__(self, session_id: str, origin_ns: int, name: str = "") -> None:
         self.session_id = session_id
         self.origin_ns = origin_ns
         self.cells: list[list[Any]] = [["", ""]]
@@ -78,6 +79,7 @@ class Model:
         self.new_tasks: deque[list[Any]] = deque(maxlen=TASKS_MAX)
         self.new_errors: deque[list[Any]] = deque(maxlen=ERRORS_MAX)
         self.changed: dict[str, set[int]] = {t: set() for t in ("cells", "nodes", "edges", "lanes")}
+        self.name = name
         self._cursor = 0
         self._epochs: list[tuple[int, int]] = []
         self._cells: dict[str, int] = {"": 0}
@@ -107,7 +109,7 @@ class Model:
     def question(self) -> dict[str, Any]:
         """Return what to ask the backend with, under ``"changes"``."""
         return {
-            "since": self._cursor, "most": ASKED_MAX,
+            "watch": self.name, "since": self._cursor, "most": ASKED_MAX,
             "epochs_ns": [start_ns for start_ns, _ in self._epochs],
         }  # fmt: skip
 

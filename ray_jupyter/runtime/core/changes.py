@@ -1,4 +1,6 @@
-"""The answer to ``"changes"``: what the dashboard folds. Nothing changes.
+"""The answer to ``"changes"``: what the dashboard folds.
+
+Nothing changes but what is gathered for the next answer.
 
 Its cost is that of what ended since the last time, and of what there is few of (processes,
 functions, queues); it never walks over tasks that wait, nor over objects.
@@ -14,9 +16,14 @@ from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, TaskRecor
 from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.messages import ACTOR, FAILED, SPILLED, STORED
 
+WATCHES_MAX = 4
+"""So many are gathered for at once; further ones are answered from the records."""
+
 
 def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what changed: ``{"since": cursor, "most": tasks, "epochs_ns": list}``.
+    """Return what changed: ``{"watch": name, "since": cursor, "most": tasks, "epochs_ns": list}``.
+
+    Who gives itself a name (else it is empty) is gathered for between its questions.
 
     Returns:
         ``cursor``: what to ask with next. ``forgotten``: tasks that nobody will be told of.
@@ -29,15 +36,15 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         name, kind, when submitted, parent, arguments) each. The shape of what is to come.
         ``totals``: numbers of the whole session.
     """
-    new = max(0, state.records_total - asked["since"])
-    kept = min(new, len(state.records))
-    records = list(islice(reversed(state.records), kept))
-    records.reverse()
-    tasks, groups = changes.ended(records, asked["most"], asked["epochs_ns"])
+    forgotten = 0
+    if asked["watch"] in state.watches:
+        tasks, groups = state.watches[asked["watch"]].take(asked["epochs_ns"])
+    else:
+        forgotten, tasks, groups = _begin(state, asked)
     workers = [client for client in state.clients.values() if client.is_worker]
     return {
         "cursor": state.records_total,
-        "forgotten": new - kept,
+        "forgotten": forgotten,
         "tasks": [tuple(task) for task in tasks],
         "groups": [tuple(group) for group in groups],
         "failures": _failures(state, {task.id for task in tasks if task.status == "FAILED"}),
@@ -46,6 +53,19 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         "waiting": _waiting(state),
         "totals": _totals(state, workers),
     }
+
+
+def _begin(
+    state: ClusterState, asked: dict[str, Any]
+) -> tuple[int, list[changes.EndedTask], list[changes.Group]]:
+    """Return (how many are forgotten, tasks, groups) from the records; gather from now on."""
+    new = max(0, state.records_total - asked["since"])
+    kept = min(new, len(state.records))
+    records = list(islice(reversed(state.records), kept))
+    records.reverse()
+    if asked["watch"] and len(state.watches) < WATCHES_MAX:
+        state.watches[asked["watch"]] = changes.Watch(asked["epochs_ns"])
+    return (new - kept, *changes.ended(records, asked["most"], asked["epochs_ns"]))
 
 
 def _failures(state: ClusterState, wanted: set[int]) -> dict[int, bytes]:

@@ -206,5 +206,6 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "summarize": summarize,
     "memory": memory,
     "changes": changes,
+    "unwatch": lambda state, name: state.watches.pop(name, None) and None,
     "census": census,
 }

@@ -35,14 +35,19 @@ def remember(
         return
     state.records_total += 1
     actor = task.actor
-    state.records.append((
+    record = (
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
         # A task run in place started before the scheduler heard of it.
         min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
         task.num_returns, task.deps + task.held,
         task.submitter, worker.id if worker else 0, task.template.definition[0],
         actor.id if actor else 0, error and summary_of(error),
-    ))  # fmt: skip
+    )  # fmt: skip
+    state.records.append(record)
+    if state.watches:
+        gone = [name for name, watch in state.watches.items() if watch.add(record)]
+        for name in gone:
+            del state.watches[name]
     if error is not None:
         if error[0] in (FAILED_VALUE, ACTOR_ERROR):
             error = (error[0], error[1][:FAILURE_BYTES])  # without what the actor's cause weighs

@@ -171,11 +171,13 @@ class StateTests(BackendSuite):
 
     def test_what_the_dashboard_folds(self) -> None:
         backend = session.connected()
-        before = backend.query("changes", {"since": 0, "most": 1, "epochs_ns": []})["cursor"]
+        before = backend.query("changes", {"watch": "", "since": 0, "most": 1, "epochs_ns": []})[
+            "cursor"
+        ]
         ref = echo.options(name="told to the dashboard").remote(7)
         failing = fail.options(name="failing for the dashboard").remote()
         ray.wait([ref, failing], num_returns=2)
-        question = {"since": before, "most": 1_000, "epochs_ns": []}
+        question = {"watch": "", "since": before, "most": 1_000, "epochs_ns": []}
         eventually(lambda: len(backend.query("changes", question)["tasks"]) >= 2)
         answer = backend.query("changes", question)
         tasks = {task.name: task for task in (EndedTask(*row) for row in answer["tasks"])}
@@ -185,7 +187,7 @@ class StateTests(BackendSuite):
         assert tasks["failing for the dashboard"].status == "FAILED"
         assert answer["totals"]["finished"] >= 1
         assert {row[2] for row in answer["workers"]} <= {"IDLE", "RUNNING", "BLOCKED"}
-        later = backend.query("changes", question | {"since": answer["cursor"]})
+        later = backend.query("changes", question | {"watch": "", "since": answer["cursor"]})
         assert (later["tasks"], later["groups"], later["forgotten"]) == ([], [], 0)
 
     def test_the_census_of_objects(self) -> None:

@@ -11,7 +11,7 @@ from ray_jupyter.runtime.protocol.messages import ERROR as TASK_FAILED
 
 
 def ask(session: Any, since: int = 0, most: int = 100) -> dict[str, Any]:
-    question = {"since": since, "most": most, "epochs_ns": []}
+    question = {"watch": "", "since": since, "most": most, "epochs_ns": []}
     answer: dict[str, Any] = ANSWERS["changes"](session.state, question)
     return answer
 
@@ -90,3 +90,19 @@ def test_the_census_has_the_largest_first(session: Any) -> None:
         (21, "MEMORY", [1]), (20, "MEMORY", [1]), (22, "MESSAGE", [1]),
     ]  # fmt: skip
     assert len(ANSWERS["census"](session.state, 100)) == 4
+
+
+def test_who_asks_by_name_is_gathered_for(session: Any) -> None:
+    template = session.define()
+    session.join(1)
+    question = {"watch": "me", "since": 0, "most": 100, "epochs_ns": []}
+    for task_id in (10, 11):
+        session.submit(task_id, template=template)
+        session.finish(1, task_id)
+        answer = ANSWERS["changes"](session.state, question)
+        assert [task[0] for task in answer["tasks"]] == [task_id]
+    assert list(session.state.watches) == ["me"]
+    assert ANSWERS["unwatch"](session.state, "me") is None
+    assert session.state.watches == {}
+    answer = ANSWERS["changes"](session.state, question | {"since": 1})
+    assert [task[0] for task in answer["tasks"]] == [11]

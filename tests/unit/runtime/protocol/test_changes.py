@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.changes import FAILURES_MAX, EndedTask, Group, ended, epoch_of
 
 NAMES = ("load", "clean", "<img onerror=alert(1)>")
@@ -107,3 +110,36 @@ def test_epochs_part_what_was_submitted_before_and_after() -> None:
     tasks, groups = ended(told, 2, [10])
     assert Counter(group.epoch for group in groups) == {0: 1, 1: 1}
     assert len(tasks) == 2
+
+
+@given(records(), st.lists(st.integers(0, 60), max_size=5), st.integers(1, 9))
+def test_what_is_gathered_between_questions_adds_up(
+    given_records: list[tuple[Any, ...]], questions: list[int], chunk: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(changes, "CHUNK", chunk)
+        watch = changes.Watch([50])
+        tasks: list[EndedTask] = []
+        groups: list[Group] = []
+        for index, record in enumerate([*given_records, None]):
+            if index in questions or record is None:
+                some, sums_of = watch.take([50])
+                tasks += some
+                groups += sums_of
+            if record is not None:
+                assert watch.add(record) is False
+    every, _ = ended(given_records, 10_000, [50])
+    assert sums(tasks, groups) == sums(every, [])
+    assert sum(task.weight for task in tasks) == len(given_records)
+    told = [task.id for task in tasks] + [i for g in groups for i in array("q", g.ids)]
+    assert sorted(told) == [record[0] for record in given_records]
+
+
+def test_few_tasks_are_told_one_by_one_and_nobody_is_gathered_for_without_asking() -> None:
+    record = (1, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None)
+    watch = changes.Watch([])
+    for _ in range(changes.CHUNK - 1):
+        watch.add(record)
+    tasks, groups = watch.take([])
+    assert (len(tasks), groups) == (changes.CHUNK - 1, [])
+    assert any(watch.add(record) for _ in range(changes.UNASKED_MAX + 2 * changes.CHUNK))
