@@ -143,7 +143,7 @@ class Model:
         node = self._node(group.name, group.kind, self._cell_of(group.epoch))
         row = self.nodes[node]
         self._makers.add_packed(group.ids, node)
-        self._count(row, group.status, group.number, group.retries, group.wall_ns, group.max_ns)
+        _count(row, group.status, group.number, group.retries, group.wall_ns, group.max_ns)
         self._span(row, group.start_ns, group.end_ns)
         key = (row[NAME], group.kind)
         self._ended[key] = self._ended.get(key, 0) + group.number
@@ -156,7 +156,7 @@ class Model:
         node = self._node(task.name, task.kind, self._cell_at(task.submit_ns))
         row = self.nodes[node]
         wall_ns = task.end_ns - task.start_ns if task.start_ns else 0
-        self._count(row, task.status, 1, task.attempt, wall_ns, wall_ns)
+        _count(row, task.status, 1, task.attempt, wall_ns, wall_ns)
         self._span(row, task.start_ns, task.end_ns)
         key = (row[NAME], task.kind)
         self._ended[key] = self._ended.get(key, 0) + 1
@@ -246,14 +246,6 @@ class Model:
 
     # Tables
 
-    def _count(
-        self, row: list[Any], status: str, count: int, retries: int, wall_ns: int, max_ns: int
-    ) -> None:
-        row[FINISHED if status == "FINISHED" else FAILED] += count
-        row[RETRIES] += retries
-        row[WALL] += wall_ns // 1000
-        row[MOST] = max(row[MOST], max_ns // 1000)
-
     def _span(self, row: list[Any], start_ns: int, end_ns: int) -> None:
         if start_ns:
             start_us = self._us(start_ns)
@@ -312,6 +304,15 @@ class Model:
 
     def _cell_at(self, submit_ns: int) -> int:
         return self._cell_of(epoch_of(submit_ns, [start_ns for start_ns, _ in self._epochs]))
+
+
+def _count(
+    row: list[Any], status: str, count: int, retries: int, wall_ns: int, max_ns: int
+) -> None:
+    row[FINISHED if status == "FINISHED" else FAILED] += count
+    row[RETRIES] += retries
+    row[WALL] += wall_ns // 1000
+    row[MOST] = max(row[MOST], max_ns // 1000)
 
 
 def _cut(name: str) -> str:

@@ -228,6 +228,26 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[Callable[[str], Server]]:
+    """Start a server of another program."""
+    servers: list[Server] = []
+
+    def start(program: str) -> Server:
+        servers.append(Server(tmp_path / program, program))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def new_page() -> Callable[[Server, Any, list[str]], Page]:
+    """Open a notebook of these cells on any server."""
+    return lambda server, context, cells: Page(server, context, server.add(cells)).open()
+
+
+@pytest.fixture
 def context(browser: Any) -> Iterator[Any]:
     made = browser.new_context(viewport={"width": 1280, "height": 1000})
     yield made

@@ -82,7 +82,7 @@ def _live(state: ClusterState) -> list[tuple[str, str, int]]:
     counts: dict[tuple[str, str], int] = {}
     for template in state.templates.values():
         if template.kind != ACTOR:
-            users = template.users - (template.definer is not None)
+            users = template.users - template.remembered - (template.definer is not None)
             if users:
                 key = (template.name, template.kind)
                 counts[key] = counts.get(key, 0) + users

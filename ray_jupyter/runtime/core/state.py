@@ -29,9 +29,15 @@ who runs in one environment runs nothing of another."""
 
 
 class TemplateRecord:
-    """A remote function with its options. ``users`` are its definer and its live tasks."""
+    """A remote function with its options.
 
-    __slots__ = ("definer", "definition", "extras", "id", "max_calls", "mean_ns", "users")
+    ``users`` are its definer, its live tasks, and those ended ones that are remembered because
+    what they made may be lost; the last are ``remembered``.
+    """
+
+    __slots__ = (
+        "definer", "definition", "extras", "id", "max_calls", "mean_ns", "remembered", "users",
+    )  # fmt: skip
 
     def __init__(self, template_id: int, definition: Definition, definer: int) -> None:
         self.id = template_id
@@ -42,6 +48,7 @@ class TemplateRecord:
         self.definer: int | None = definer
         """The process that may still submit calls; ``None`` when it never will again."""
         self.users = 1
+        self.remembered = 0
         self.mean_ns: float | None = None
         """Moving average of the duration; ``None`` before the first call ended."""
 

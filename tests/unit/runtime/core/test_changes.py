@@ -6,7 +6,7 @@ from typing import Any
 
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.queries import ANSWERS
-from ray_jupyter.runtime.protocol.messages import ACTOR
+from ray_jupyter.runtime.protocol.messages import ACTOR, STORED
 from ray_jupyter.runtime.protocol.messages import ERROR as TASK_FAILED
 
 
@@ -106,3 +106,15 @@ def test_who_asks_by_name_is_gathered_for(session: Any) -> None:
     assert session.state.watches == {}
     answer = ANSWERS["changes"](session.state, question | {"since": 1})
     assert [task[0] for task in answer["tasks"]] == [11]
+
+
+def test_a_task_that_is_remembered_for_its_result_is_not_counted_as_live(session: Any) -> None:
+    template = session.define()
+    session.join(1)
+    session.submit(10, template=template)
+    [grant] = [c for c in session(e.AllocationRequested(1, 1, 1_000)) if hasattr(c, "offset")]
+    session.finish(1, 10, (STORED, grant.offset, 1_000))
+    assert session.state.templates[template].remembered == 1
+    assert ask(session)["live"] == []
+    session(e.Released(0, [10]))
+    assert session.state.templates[template].remembered == 0
