@@ -62,7 +62,7 @@ class Tables:
         if question == "changes":
             return self._changes(argument)
         if question == "unwatch":  # it looks at its records each time: there is no flood here
-            return None
+            return False
         if question == "census":
             return self._census(argument)
         raise KeyError(question)

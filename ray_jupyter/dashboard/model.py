@@ -123,9 +123,8 @@ class Model:
             text_of: what a pickled error says.
         """
         self._cursor = answer["cursor"]
-        self.totals = answer["totals"] | {
-            "forgotten": self.totals["forgotten"] + answer["forgotten"]
-        }
+        forgotten = self.totals["forgotten"] + answer["forgotten"]
+        self.totals = answer["totals"] | {"forgotten": forgotten}
         self._fold_workers(answer["workers"])
         for group in answer["groups"]:
             self._fold_group(Group(*group))
@@ -229,9 +228,8 @@ class Model:
                 self._newest[key] = self._node(*key, cell)
             self._submitted[key] = submitted
             owners[self._newest[key]] = owners.get(self._newest[key], 0) + count
-        for node, row in enumerate(self.nodes):
-            if row[LIVE] != owners.get(node, 0):
-                self._set(node, LIVE, owners.get(node, 0))
+        for node in range(len(self.nodes)):
+            self._set(node, LIVE, owners.get(node, 0))
 
     def maker(self, object_id: int) -> int:
         """Return the node whose task made an object; -1 if that is not remembered."""

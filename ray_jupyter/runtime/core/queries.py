@@ -206,6 +206,6 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "summarize": summarize,
     "memory": memory,
     "changes": changes,
-    "unwatch": lambda state, name: state.watches.pop(name, None) and None,
+    "unwatch": lambda state, name: state.watches.pop(name, None) is not None,
     "census": census,
 }

@@ -102,7 +102,7 @@ def test_who_asks_by_name_is_gathered_for(session: Any) -> None:
         answer = ANSWERS["changes"](session.state, question)
         assert [task[0] for task in answer["tasks"]] == [task_id]
     assert list(session.state.watches) == ["me"]
-    assert ANSWERS["unwatch"](session.state, "me") is None
+    assert ANSWERS["unwatch"](session.state, "me") is True
     assert session.state.watches == {}
     answer = ANSWERS["changes"](session.state, question | {"since": 1})
     assert [task[0] for task in answer["tasks"]] == [11]
@@ -113,7 +113,7 @@ def test_a_task_that_is_remembered_for_its_result_is_not_counted_as_live(session
     session.join(1)
     session.submit(10, template=template)
     [grant] = [c for c in session(e.AllocationRequested(1, 1, 1_000)) if hasattr(c, "offset")]
-    session.finish(1, 10, (STORED, grant.offset, 1_000))
+    session.finish(1, 10, [((STORED, grant.offset, 1_000), ())])
     assert session.state.templates[template].remembered == 1
     assert ask(session)["live"] == []
     session(e.Released(0, [10]))
