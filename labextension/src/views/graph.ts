@@ -13,7 +13,7 @@ import type { Stage, Table, View } from './view';
 
 const NODES_MAX = 80;
 const TASKS_MAX = 250;
-const SIZE = { along: 178, across: 54 };
+const SIZE = { along: 200, across: 54 };
 const TASK_SIZE = { along: 118, across: 30 };
 const MARGIN = 12;
 const FIT_MIN = 0.6;
@@ -297,7 +297,7 @@ function paintNode(group: SVGGElement, model: Model, node: Node): void {
   const part = (value: number): number => (room * value) / total;
   set(stripe!, { fill: colour });
   const where = model.cellOf(node.place)?.label ?? '';
-  say(name!, cut(node.name, where ? 20 : 24));
+  say(name!, cut(node.name, where ? 23 : 27));
   say(cell!, where);
   say(text!, progress(node));
   set(done!, { width: part(node.finished), fill: colour });
