@@ -25,7 +25,7 @@ lab: $(VENV)/.has-lab  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_pi.ipynb
 
 test: $(VENV)/.has-test  ## run the tests (under ten minutes on two cores)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.has-lint  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

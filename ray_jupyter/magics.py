@@ -14,11 +14,13 @@ from ray_jupyter.notebook.extension import Extension, MagicGroup
 from ray_jupyter.notebook.remote_magics import RemoteMagics
 from ray_jupyter.notebook.session_magics import SessionMagics
 from ray_jupyter.notebook.starting import description
+from ray_jupyter.notebook.task_magics import TaskMagics
 
 GROUPS: list[type[MagicGroup]] = [
     RemoteMagics,
     SessionMagics,
     DashboardMagics,
+    TaskMagics,
 ]
 
 _loaded: WeakKeyDictionary[Shell, Extension] = WeakKeyDictionary()

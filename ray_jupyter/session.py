@@ -187,6 +187,7 @@ def join(address: str, namespace: str | None = None) -> Session:
             )
         backend, config, started_at = attaching.attach(address, namespace)
         _info = Session(backend, config, started_at, is_attached=True)
+        backend.show = _show
         attach(backend)
         return _info
 

@@ -15,6 +15,7 @@ from ray_jupyter.testing import leaks
 
 GUARDED = ("integration", "faults", "notebooks")
 SEED = int(os.environ.get("RJ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+os.environ["RJ_SEED"] = str(SEED)  # for the processes of pytest-xdist
 
 # No deadlines: a slow machine is not a bug. A failure prints the blob that replays it.
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=False)

@@ -41,9 +41,11 @@ class Backend(Protocol):
     show: Callable[[list[Output]], object]
     """What is done with what tasks print in other processes; called in any thread."""
 
-    @property
-    def next_id(self) -> int:
-        """Ids minted here from now on are not smaller."""
+    def begin_cell(self) -> int:
+        """Have what this process submits from now on counted as one cell; return the cell's id.
+
+        Ids of tasks submitted in it are larger, those of earlier ones smaller.
+        """
 
     def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Start a task; return its id, which is the id of its first result as well.
@@ -172,7 +174,8 @@ class Backend(Protocol):
         """Return the answer to a question about the state; nothing changes.
 
         Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
-        ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``, ``"unwatch"``, ``"census"`` (see there), ``"failures"``, ``"references"`` and
+        ``"cell"``, ``"cell_tasks"`` (by a cell's id), ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``,
+        ``"unwatch"``, ``"census"`` (see there), ``"failures"``, ``"references"`` and
         ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
 
         Raises:

@@ -49,10 +49,9 @@ class InlineBackend(InlineRunner):
         self.open_stream, self.close_stream = self._streams.open, self._streams.close
         self.next_item, self.is_stream_over = self._streams.next_item, self._streams.is_over
 
-    @property
-    def next_id(self) -> int:
-        """See ``Backend``."""
-        return self._store.next_id
+    def begin_cell(self) -> int:
+        """See ``Backend``. Nobody waits while tasks run here: there is nothing to count."""
+        return self._store.mint(1)
 
     # Tasks and actors
 
@@ -117,6 +116,8 @@ class InlineBackend(InlineRunner):
             method = actor.method(template.method or "")
             return self._run(template, method, call, actor.place, actor)
         reason = actor.death if actor is not None else "no handle to it was left"
+        if actor is not None:
+            self._store.value(actor_id).seen = True  # the error below says it
         error = ActorDiedError(f"{template.name}: the actor is dead: {reason}")
         return self._fail(template, error, actor_id)
 
@@ -191,7 +192,7 @@ class InlineBackend(InlineRunner):
     def get(self, ids: Sequence[int], timeout_s: float | None) -> list[Any]:
         """Return values; see ``Backend.get``. They are all there, so it never waits."""
         self._release_dropped()
-        return [self._store.load(object_id) for object_id in ids]
+        return self._store.load(ids)
 
     def wait(
         self, ids: Sequence[int], num_returns: int, timeout_s: float | None
@@ -207,7 +208,7 @@ class InlineBackend(InlineRunner):
         """Return a finished future; see ``Backend.future``."""
         future: Future[Any] = Future()
         try:
-            future.set_result(self._store.load(object_id) if object_id > 0 else None)
+            future.set_result(self._store.load([object_id])[0] if object_id > 0 else None)
         except RayError as error:
             future.set_exception(error)
         return future

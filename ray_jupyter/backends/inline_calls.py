@@ -37,7 +37,7 @@ class Call:
         """Return what the function returns for these arguments."""
         given: Any = deserialize(self.payload)
         for place, object_id in self.references.items():
-            given[place] = store.load(object_id)
+            given[place] = store.load([object_id])[0]
         args = [value for place, value in given.items() if isinstance(place, int)]
         kwargs = {place: value for place, value in given.items() if isinstance(place, str)}
         return function(*args, **kwargs)

@@ -6,10 +6,12 @@ Lives here: functions of what was returned or raised. Does not: running and stor
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 from typing import Any
 
 from ray_jupyter.errors import RayTaskError
+from ray_jupyter.runtime.client.printing import unseen_text
 from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
@@ -65,6 +67,13 @@ def text_of_payload(payload: bytes) -> str:
     """Return what the error says whose pickle this is."""
     error: Any = deserialize(payload)
     return text_of(error.cause if isinstance(error, RayTaskError) else error)
+
+
+def complain(payload: bytes) -> None:
+    """Print an error that nobody asked for, if a task raised it."""
+    error: Any = deserialize(payload)
+    if isinstance(error, RayTaskError):
+        sys.stderr.write(unseen_text(error.function_name, text_of(error.cause)))
 
 
 def pickled_error(name: str, failure: BaseException, where: str) -> Serialized:

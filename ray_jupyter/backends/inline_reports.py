@@ -58,6 +58,8 @@ class InlineReports:
             return getattr(self, question)()
         self._release_dropped()
         answers: dict[str, Callable[[], Any]] = {
+            "cell": dict,
+            "cell_tasks": list,
             "failures": self._journal.failures,
             "references": self._store.references,
             "unfinished": self._journal.unfinished,

@@ -12,6 +12,7 @@ from ray_jupyter.backends.culprits import blame_result
 from ray_jupyter.backends.inline_actors import InlineActor, InlineActors, Running
 from ray_jupyter.backends.inline_calls import Call, freeze
 from ray_jupyter.backends.inline_outcomes import (
+    complain,
     finished,
     is_retried,
     pickled_error,
@@ -164,6 +165,9 @@ class InlineRunner(InlineReports):
         self._streams.close_dropped()
         for object_id in self._store.release_dropped():
             self._actors.forget(object_id)
+        unseen, self._store.unseen = self._store.unseen, []
+        for value in unseen:
+            complain(value.payload)
 
 
 def _never() -> Any:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray_jupyter.errors import GetTimeoutError, ObjectLostError
@@ -30,13 +30,17 @@ RECORD_FIELDS = 11
 class Value:
     """What the store holds under an id: a pickled value, or a pickled error."""
 
-    __slots__ = ("contained", "is_error", "payload")
+    __slots__ = ("contained", "is_error", "objects", "payload", "seen")
 
     def __init__(self, serialized: Serialized, *, is_error: bool = False) -> None:
         # Bytes, because arrays made from immutable buffers are read-only, as in shared memory.
         self.payload = bytes(serialized.to_bytes())
         self.contained = serialized.contained
         self.is_error = is_error
+        self.objects = 0
+        """How many ids it is stored under."""
+        self.seen = False
+        """Whether somebody has asked for it."""
 
 
 class InlineStore:
@@ -44,18 +48,20 @@ class InlineStore:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self.next_id = first_id(DRIVER_ID)
+        self._next_id = first_id(DRIVER_ID)
         self._values: dict[int, Value] = {}
         self._counts: dict[int, int] = {}
         self._reserved: set[int] = set()
         self._dropped: deque[int] = deque()
+        self.unseen: list[Value] = []
+        """Errors that nobody has asked for, and nobody can any more."""
         self.drop: Callable[[int], object] = self._dropped.append
 
     def mint(self, count: int) -> int:
         """Return the first of ``count`` new ids (at least one is used up)."""
         with self._lock:
-            minted = self.next_id
-            self.next_id += max(count, 1)
+            minted = self._next_id
+            self._next_id += max(count, 1)
             return minted
 
     def keep(self, first: int, values: list[Value]) -> int:
@@ -63,6 +69,7 @@ class InlineStore:
         with self._lock:
             for object_id, value in enumerate(values, start=first):
                 self._values[object_id] = value
+                value.objects += 1
                 for inside in (object_id, *value.contained):
                     self._counts[inside] = self._counts.get(inside, 0) + 1
         return first
@@ -79,6 +86,7 @@ class InlineStore:
             self._reserved.discard(object_id)
             if object_id in self._counts:
                 self._values[object_id] = value
+                value.objects += 1
                 for inside in value.contained:
                     self._counts[inside] = self._counts.get(inside, 0) + 1
 
@@ -108,16 +116,24 @@ class InlineStore:
             raise ObjectLostError(f"object {object_id:x} was released: no reference to it was left")
         return value
 
-    def load(self, object_id: int) -> Any:
-        """Return the value itself, or raise it if it is an error."""
-        value = self.value(object_id)
-        loaded: Any = deserialize(value.payload)
-        if not value.is_error:
+    def load(self, ids: Sequence[int]) -> list[Any]:
+        """Return the values themselves, or raise the first that is an error."""
+        loaded: list[Any] = []
+        for object_id in ids:
+            value = self.value(object_id)
+            loaded.append(deserialize(value.payload))
+            if value.is_error:
+                break
+        else:
             return loaded
+        for object_id in ids:  # of all the user sees one error: that will do for the others
+            if object_id in self._values:
+                self._values[object_id].seen = True
+        error = loaded.pop()
         try:
-            raise loaded
+            raise error
         finally:
-            del loaded  # the traceback holds this frame: no cycle, or references live on in it
+            del error  # the traceback holds this frame: no cycle, or references live on in it
 
     def release_dropped(self) -> list[int]:
         """Let go of what lost its last reference, and of what only that held; return the ids."""
@@ -135,7 +151,11 @@ class InlineStore:
                 continue
             self._counts.pop(object_id, None)
             value = self._values.pop(object_id, None)
-            dying.extend(value.contained if value is not None else ())
+            if value is not None:
+                dying.extend(value.contained)
+                value.objects -= 1
+                if value.is_error and not (value.objects or value.seen):
+                    self.unseen.append(value)
             released.append(object_id)
         return released
 

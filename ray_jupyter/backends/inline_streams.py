@@ -236,6 +236,7 @@ class InlineStreams:
         stream.generator = None
         if stream.template.method is None:
             self._places.release(stream.where)
+        value.seen = True  # its reader gets it
         self._store.fill(stream.task_id, value)
         self._journal.record(
             stream.task_id, stream.template, "FAILED" if value.is_error else "FINISHED",

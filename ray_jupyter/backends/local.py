@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 ADDRESS_FACTOR = 4
 """Addresses per byte of memory; as in ``core.state.ClusterState``."""
 _PICKLER = "ray_jupyter.runtime.store.cloudpickler"
-_PRELOAD = (_PICKLER, "numpy", __name__)  # what every worker would import for itself
+_DISPLAY = "ray_jupyter.notebook.task_display"
+_PRELOAD = (_PICKLER, "numpy", __name__, _DISPLAY)  # what every worker would import for itself
 _END_TIMEOUT_S = 5.0
 
 
@@ -60,6 +61,7 @@ class LocalBackend:
     stack: Callable[[], Sequence[object]]
     accompany: Callable[[object], None]
     renew_workers: Callable[[], None]
+    begin_cell: Callable[[], int]
     open_stream: Callable[[int, int], None]
     close_stream: Callable[[int], object]
     next_item: Callable[[int, float | None, Callable[[int], Any]], Any]
@@ -125,7 +127,7 @@ class LocalBackend:
         for method in (
             "submit", "create_actor", "call_actor", "kill_actor", "find_actor", "put", "get",
             "wait", "future", "hold", "drop", "context", "query", "stack", "accompany",
-            "renew_workers",
+            "renew_workers", "begin_cell",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
         streams = client.streams
@@ -147,11 +149,6 @@ class LocalBackend:
                 f"the runtime's first process ended at once (exit code {code}); what it printed "
                 "stands above (in a notebook: in the server's terminal)"
             ) from error
-
-    @property
-    def next_id(self) -> int:
-        """See ``Backend``."""
-        return self._client.next_id
 
     @property
     def show(self) -> Callable[[list[Output]], object]:
@@ -250,6 +247,7 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
         "inline_max_bytes": config.inline_max_bytes, "session_id": session_id,
         "spill_dir": spill_dir, "total": total, "gpus": list(config.gpus), "workers": config.num_cpus,
         "path": sys.path, "preload": [name for name in _PRELOAD if _is_wanted(name)],
+        "prepare": [f"{_DISPLAY}:install"] if _is_wanted(_DISPLAY) else [],
         "log_to_driver": config.log_to_driver, "connect": "ray_jupyter.session:attach_worker",
         "namespace": config.namespace, "facts": _facts(config),
         "door_fd": opened.socket.fileno() if opened else None,
@@ -302,4 +300,4 @@ def _facts(config: Config) -> dict[str, Any]:
 
 def _is_wanted(module: str) -> bool:
     """Preload numpy only for drivers that use it: importing it takes as long as the rest."""
-    return module == _PICKLER or module in sys.modules
+    return module == _PICKLER or (module if module != _DISPLAY else "IPython") in sys.modules

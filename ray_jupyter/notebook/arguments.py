@@ -57,16 +57,6 @@ class MagicParser(argparse.ArgumentParser):
             self.error(f"unknown {kind} {option}{did_you_mean(option, self.option_names())}")
         return arguments
 
-    def add_later(self, *names: str, instead: str) -> None:
-        """Add an option that is planned and says so, and what to do until then."""
-        self.add_argument(*names, nargs="?", action=_Later, help=argparse.SUPPRESS, const=instead)
-
-
-class _Later(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *ignored: object) -> None:
-        option = "/".join(self.option_strings)
-        parser.error(f"{option} comes with a later version. {self.const}")
-
 
 def explained_by(parser: MagicParser) -> Callable[[_F], _F]:
     """Add the parser's help to the docstring, which is what ``%magic?`` shows."""

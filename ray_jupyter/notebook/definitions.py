@@ -184,7 +184,5 @@ def _nothing_to_do(tree: ast.Module, definitions: Sequence[Definition]) -> Usage
     return UsageError(
         "nothing to make remote here (no top-level def or class).\n"
         f"  To run this cell in a worker:  %%remote -o {name}     ({name} becomes a ref)   or   "
-        "%%remote --run\n"
-        "  Both come with a later version; until then put the lines in a function: "
-        "@ray.remote above def."
+        "%%remote --run"
     )

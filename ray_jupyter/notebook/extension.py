@@ -8,6 +8,7 @@ of the others' surroundings. Does not: any magic.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from IPython.core.magic import Magics
@@ -15,8 +16,11 @@ from IPython.core.magic import Magics
 from ray_jupyter import session
 from ray_jupyter.notebook import Shell, completion
 from ray_jupyter.notebook.arguments import MagicParser
-from ray_jupyter.notebook.output import CellOutput
+from ray_jupyter.notebook.cells import Cells
+from ray_jupyter.notebook.output import TaskOutput
 from ray_jupyter.notebook.settings import RayMagics
+from ray_jupyter.notebook.stopping import stop_cell
+from ray_jupyter.notebook.strips import Strips
 from ray_jupyter.runtime.client.printing import LinePrinter
 
 
@@ -56,14 +60,17 @@ class Extension:
 
     Attributes:
         raw_cell: the source of the cell that runs, or ran last.
-        output: where what tasks print is shown; ``None`` without a kernel.
+        cells: which runs, and which ones there were.
+        output: where what tasks print is shown.
     """
 
     def __init__(self, shell: Shell, groups: Iterable[type[MagicGroup]]) -> None:
         self.shell = shell
         self.settings = RayMagics(parent=shell)
         self.raw_cell = ""
-        self.output = CellOutput(shell) if hasattr(shell, "kernel") else None
+        self.cells = Cells(shell)
+        self.output = TaskOutput(shell, self.cells, self.settings)
+        self.strips = Strips(shell, self.cells, self.output, self.settings)
         self._hooks = {"pre_run_cell": self._before_cell, "post_run_cell": self._after_cell}
         self._forget_completers: Callable[[], None] = lambda: None
         self._groups = [group(self) for group in groups]
@@ -77,13 +84,15 @@ class Extension:
             self.shell.events.register(event, hook)
         parsers = {parser.prog: parser for group in self._groups for parser in group.parsers}
         self._forget_completers = completion.install(self.shell, parsers)
-        if self.output is not None:
-            self.output.before_cell()
-            session.show_output = self.output
+        session.show_output = self.output
+        session.on_attach.append(self.cells.attach)
+        self.cells.begin()
 
     def detach(self) -> None:
         """Leave the shell as it was; a running session goes on."""
         self._forget_completers()
+        self.strips.stop()
+        session.on_attach.remove(self.cells.attach)
         if session.show_output is self.output:
             session.show_output = LinePrinter()
         for event, hook in self._hooks.items():
@@ -102,11 +111,17 @@ class Extension:
         # Helpers and globals may have been edited: remote functions are sent anew.
         session.new_generation()
         self.raw_cell = info.raw_cell or ""
-        if self.output is not None:
-            self.output.before_cell()
+        self.cells.begin()
+        self.strips.before_cell()
         for group in self._groups:
             group.before_cell()
 
     def _after_cell(self, result: Any) -> None:
+        self.cells.end(result.execution_count or 0)
+        if isinstance(result.error_in_exec, KeyboardInterrupt):
+            with suppress(KeyboardInterrupt):  # once more than there is to do
+                if line := stop_cell(self.cells.current):
+                    print(line)
+        self.strips.after_cell()
         for group in self._groups:
             group.after_cell()

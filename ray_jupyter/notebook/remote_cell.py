@@ -31,10 +31,14 @@ class RemoteCell:
     Attributes:
         body: what the user wrote below the magic.
         tree: the syntax tree of the body, with the line numbers of the whole cell.
+        source: Python, with the lines above as comments.
+        filename: what tracebacks call it.
         head_lines: how many lines stand above the body.
     """
 
-    def __init__(self, shell: Shell, raw_cell: str, line: str, body: str) -> None:
+    def __init__(
+        self, shell: Shell, raw_cell: str, line: str, body: str, *, may_await: bool = False
+    ) -> None:
         """Parse the cell.
 
         Args:
@@ -43,6 +47,7 @@ class RemoteCell:
                 ``body``. There may be more magics above, such as ``%%time``.
             line: the rest of the magic's own line.
             body: the text below that line.
+            may_await: whether it may await outside of functions.
 
         Raises:
             SyntaxError: the body is not Python, with the line as the user counts.
@@ -64,25 +69,23 @@ class RemoteCell:
         blank_lines = dropped[0] if dropped else ""
         source = _as_comments(head) + blank_lines + shell.transform_cell(body)
         # The name is the outer cell's in a kernel, so breakpoints of the debugger hold here.
-        self._filename = shell.compile.cache(source, _cell_number(shell), raw_code=raw_cell)
-        self.tree: ast.Module = shell.compile.ast_parse(source, self._filename)
-        if _awaits(self.tree):
+        self.filename = shell.compile.cache(source, cell_number(shell), raw_code=raw_cell)
+        self.tree: ast.Module = shell.compile.ast_parse(source, self.filename)
+        self.source = source
+        if not may_await and _awaits(self.tree):
             raise UsageError(
                 "%%remote: expected no await outside of functions. Remove %%remote and write "
                 "the decorator @ray.remote above the definitions of this cell"
             )
 
-    def as_plain_code(
-        self, definitions: Sequence[Definition], options_source: str, *, with_import: bool
-    ) -> str:
+    def as_plain_code(self, definitions: Sequence[Definition], options_source: str) -> str:
         """Return the cell as one would write it without ``%%remote``."""
         lines = self.body.split("\n")
         decorator = f"@ray.remote({options_source})" if options_source else "@ray.remote"
         for definition in sorted(definitions, key=lambda d: d.first_line, reverse=True):
             if definition.decorate:
                 lines.insert(definition.first_line - 1 - self.head_lines, decorator)
-        code = "\n".join(lines).strip("\n")
-        return f"import ray_jupyter as ray\n\n{code}" if with_import else code
+        return "\n".join(lines).strip("\n")
 
     def run(self, definitions: Sequence[Definition], decorator: Callable[[Any], Any]) -> Any:
         """Run the cell in the notebook; return the value of a trailing expression.
@@ -100,16 +103,17 @@ class RemoteCell:
         shell, variables = self._shell, self._shell.user_ns
         variables[_DECORATOR] = decorator
         try:
-            exec(shell.compile(tree, self._filename, "exec"), shell.user_global_ns, variables)
+            exec(shell.compile(tree, self.filename, "exec"), shell.user_global_ns, variables)
             if last is None:
                 return None
-            code = shell.compile(ast.Expression(last.value), self._filename, "eval")
+            code = shell.compile(ast.Expression(last.value), self.filename, "eval")
             return eval(code, shell.user_global_ns, variables)
         finally:
             variables.pop(_DECORATOR, None)
 
 
-def _cell_number(shell: Shell) -> int:
+def cell_number(shell: Shell) -> int:
+    """Return the ``n`` of the ``In[n]`` that is running."""
     # When the shell's own counter grows, before the cell runs or after, depends on its version.
     result = getattr(shell.displayhook, "exec_result", None)
     number: int = getattr(result, "execution_count", None) or shell.execution_count

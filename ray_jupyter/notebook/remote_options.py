@@ -28,7 +28,6 @@ _READERS = {
     "max_retries": whole_number,
 }
 _FUNCTIONS_ONLY = ("num_returns", "max_retries")
-_INSTEAD = "To run work elsewhere now, put it in a function and write @ray.remote above it"
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,24 @@ class RemoteOptions:
 
     keywords: dict[str, Any]
     source: str
+
+    def check_shipping(self, arguments: argparse.Namespace) -> None:
+        """Refuse what means nothing for a cell that runs in a worker.
+
+        Raises:
+            UsageError: such an option is given.
+        """
+        if arguments.names:
+            raise UsageError(
+                f"%%remote: {arguments.names[0]} names a definition to make remote, and -o or "
+                "--run runs the whole cell in a worker; leave one of both out"
+            )
+        if "num_returns" in self.keywords:
+            raise UsageError("%%remote: --num-returns is for functions; -o A,B says what returns")
+        if arguments.timeout is not None and not arguments.wait:
+            raise UsageError(
+                "%%remote: --timeout limits -w; without it, use ray.get(ref, timeout=…)"
+            )
 
     def check(self, definitions: Sequence[Definition]) -> None:
         """Refuse options that mean nothing for an actor.
@@ -72,9 +89,12 @@ def remote_parser() -> MagicParser:
     add("--num-returns", metavar="N", help="how many refs one call returns (functions)")
     add("--max-retries", metavar="N", help="repeat a call whose worker died (functions)")
     add("--show", action="store_true", help="print the cell with decorators; do not run it")
-    for names in (("-o", "--out"), ("--run",), ("-w", "--wait"), ("-i", "--inputs"), ("--label",)):
-        parser.add_later(*names, instead=_INSTEAD)
-    parser.add_later("--timeout", instead="To wait for a limited time, use ray.get(ref, timeout=…)")
+    add("-o", "--out", metavar="A,B", help="run the cell in a worker; A and B become refs")
+    add("--run", action="store_true", help="run the cell in a worker, for what it does")
+    add("-w", "--wait", action="store_true", help="wait; A and B become values (with -o, --run)")
+    add("-i", "--inputs", metavar="C,D", help="take only these variables along (with -o, --run)")
+    add("--label", metavar="TEXT", help="what progress and errors call it (with -o, --run)")
+    add("--timeout", metavar="S", help="wait no longer than this many seconds (with -w)")
     return parser
 
 
@@ -99,6 +119,23 @@ def read_options(arguments: argparse.Namespace, variables: Mapping[str, Any]) ->
     except (TypeError, ValueError) as error:
         raise UsageError(f"%%remote: {error}") from None
     return RemoteOptions(keywords, ", ".join(sources))
+
+
+def check_definitions_only(arguments: argparse.Namespace) -> None:
+    """Refuse what only a cell that runs in a worker can have.
+
+    Raises:
+        UsageError: such an option is given without ``-o`` or ``--run``.
+    """
+    given = {
+        "-w": arguments.wait, "-i": arguments.inputs, "--label": arguments.label,
+        "--timeout": arguments.timeout,
+    }  # fmt: skip
+    for option, value in given.items():
+        if value:
+            raise UsageError(
+                f"%%remote: {option} is for cells that run in a worker: add -o NAME or --run"
+            )
 
 
 def _dashed(keyword: str) -> str:

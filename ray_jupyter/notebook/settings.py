@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from traitlets import Bool
+import os
+
+from traitlets import Bool, Enum, Integer
 from traitlets.config import Configurable
+
+QUIET = "RAY_JUPYTER_QUIET"
+"""Environment variable: not empty, and ``strip`` is "final" by default."""
 
 
 class RayMagics(Configurable):
@@ -12,3 +17,14 @@ class RayMagics(Configurable):
     autostart = Bool(True, help="Start the runtime with defaults at the first %%remote.").tag(
         config=True
     )
+    strip = Enum(
+        ("live", "final", "off"),
+        help=f"Show progress below cells whose tasks take longer, or only how they ended, or "
+        f"neither. The default is live, and final where {QUIET} is set.",
+    ).tag(config=True)
+    output_chars = Integer(
+        200_000, help="So much of what the tasks of one cell print is shown; %ray_logs has more."
+    ).tag(config=True)
+
+    def _strip_default(self) -> str:
+        return "final" if os.environ.get(QUIET) else "live"

@@ -30,7 +30,7 @@ from ray_jupyter.testing.suite.actors import ActorTests
 from ray_jupyter.testing.suite.arrays import DistributedArrayTests, RemoteArrayTests
 from ray_jupyter.testing.suite.compat2016 import Info2016Tests, ReusableTests
 from ray_jupyter.testing.suite.executors import CompletionTests, ExecutorTests
-from ray_jupyter.testing.suite.failures import FailureTests
+from ray_jupyter.testing.suite.failures import FailureTests, UnseenErrorTests
 from ray_jupyter.testing.suite.generators import GeneratorTests
 from ray_jupyter.testing.suite.objects import ObjectTests
 from ray_jupyter.testing.suite.process_pools import ProcessPoolTests
@@ -50,8 +50,8 @@ __all__ = [
 
 
 class BackendTests(
-    TaskTests, ObjectTests, FailureTests, ActorTests, ActorCallTests, ActorLifeTests,
-    GeneratorTests, ActorStreamTests, ReportTests, StateTests,
+    TaskTests, ObjectTests, FailureTests, UnseenErrorTests, ActorTests, ActorCallTests,
+    ActorLifeTests, GeneratorTests, ActorStreamTests, ReportTests, StateTests,
 ):  # fmt: skip
     """All tests that share one session."""
 

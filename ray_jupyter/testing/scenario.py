@@ -70,6 +70,8 @@ def scenario(world: World) -> Work:
             driver.drop(refs.pop(random.randrange(len(refs)))[0])
         if random.random() < 0.03:
             driver.post(e.RenewalRequested(0))
+        if random.random() < 0.1:
+            driver.post(e.CellBegan(0, driver.mint()))
         if random.random() < 0.3:
             yield ("pause",)
     for object_id, outcome in refs:

@@ -155,6 +155,8 @@ class World(Ledger):
             self.joining += command.number
         elif isinstance(command, c.RemoveFiles):
             self.memory.remove(command.paths)
+        elif isinstance(command, c.Complain):
+            self.happened["complaint"] += 1
         elif isinstance(command, c.KillWorker):
             if command.client in self.processes:
                 self.happened["kill"] += 1

@@ -81,9 +81,15 @@ class StreamReader:
             if stream.limit:
                 self.post(e.Consumed(self.id, task, stream.taken))
             self.stack[-1].held.append(item)
-            number, _ = yield from self.get(item)
+            number, error = 0, None
+            try:
+                number, _ = yield from self.get(item)
+            except Exception as lost:  # not ``finally``: a fake whose process died does nothing
+                error = lost
             self.stack[-1].held.remove(item)
             self.drop(item)
+            if error is not None:
+                raise error
             numbers.append(number)
         if len(numbers) < take and stream.state == ENDED_BADLY:
             yield from self.get(task)

@@ -86,8 +86,8 @@ def test_below_capture(started: Any) -> None:
 def test_a_flood_is_cut_and_says_so(started: Any) -> None:
     started.run("@ray.remote\ndef flood():\n    for i in range(150_000): print('line', i)")
     text = started.run("ray.get(flood.remote())")
-    assert len(text) < 1_100_000
-    assert "printed more than 1,000,000 characters" in text
+    assert len(text) < 210_000
+    assert "printed more than 200,000 characters; %ray_logs has the rest" in text
     assert "y\n" in started.run("ray.get(say.remote('y'))")
 
 

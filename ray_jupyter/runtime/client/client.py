@@ -49,6 +49,13 @@ class Client(Objects):
     def _handlers(self) -> dict[int, Any]:
         return super()._handlers() | {m.OUTPUT: self.listener}
 
+    def begin_cell(self) -> int:
+        """See ``Backend.begin_cell``."""
+        with self.channel.lock:
+            cell_id = self.mint()
+            self.channel.post((m.CELL, cell_id))
+        return cell_id
+
     # What this process may use
 
     @property
@@ -94,8 +101,8 @@ class Client(Objects):
         parent = self.parent_task if running is None else running.task_id
         try:
             with channel.lock:
-                task_id = self.next_id
-                self.next_id = task_id + (count or 1)
+                task_id = self._next_id
+                self._next_id = task_id + (count or 1)
                 for object_id in range(task_id, task_id + count):
                     self._counts.begin(object_id)
                 channel.post_spec(
@@ -125,13 +132,13 @@ class Client(Objects):
 
     def mint(self) -> int:
         """Return a new id; under the lock."""
-        self.next_id += 1
-        return self.next_id - 1
+        self._next_id += 1
+        return self._next_id - 1
 
     def _define(self, definition: m.Definition) -> int:
         with self.channel.lock:
-            template_id = self.next_id
-            self.next_id += 1
+            template_id = self._next_id
+            self._next_id += 1
             self.channel.post((m.DEFINE, template_id, definition))
         return template_id
 
@@ -226,8 +233,8 @@ class Client(Objects):
 
     def _post_put(self, value: Serialized, descriptor: m.Descriptor) -> int:
         with self.channel.lock:
-            object_id = self.next_id
-            self.next_id += 1
+            object_id = self._next_id
+            self._next_id += 1
             self._counts.begin(object_id)
             if type(descriptor) is bytes:
                 self._descriptors[object_id] = descriptor

@@ -44,7 +44,7 @@ class Objects:
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.client_id = client_id
-        self.next_id = first_id(client_id)
+        self._next_id = first_id(client_id)
         self._counts = Counts()
         self.drop = self._counts.drop
         self._descriptors: dict[int, m.Descriptor] = {}
@@ -99,7 +99,7 @@ class Objects:
             if type(descriptor) is bytes:
                 values.append(self.values.load(object_id, descriptor))
                 continue
-            found = self._load_when_there(object_id, deadline)
+            found = self._load_late(object_id, deadline, ids)
             if not found:
                 raise GetTimeoutError(
                     f"{len(ids) - len(values)} of {len(ids)} objects were not ready within "
@@ -108,7 +108,7 @@ class Objects:
             values += found
         return values
 
-    def _load_when_there(self, object_id: int, deadline: float | None) -> list[Any]:
+    def _load_late(self, object_id: int, deadline: float | None, asked: Sequence[int]) -> list[Any]:
         """Return the value, in a list, which is empty if it does not come in time."""
         while True:
             # Shielded, so that what begins to be used ends to be: unpickling lifts.
@@ -116,15 +116,15 @@ class Objects:
                 descriptor = self._use(object_id)
                 if descriptor is not None:
                     try:
-                        return [self.values.load(object_id, descriptor)]
+                        return [self.values.load(object_id, descriptor, asked)]
                     except LostValueError:
                         continue  # it moved, or is made again, or an error says why not
                     finally:
                         self._end_use_of(object_id, descriptor)
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            left_s = None if deadline is None else deadline - time.monotonic()
+            if left_s is not None and left_s <= 0:
                 return []
-            self.await_objects([object_id], 1, left)  # it moved meanwhile
+            self.await_objects([object_id], 1, left_s)  # it moved meanwhile
 
     def _use(self, object_id: int) -> m.Descriptor:
         """Return the descriptor if it is known; a stored one stays where it is until ended."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
 
-from ray_jupyter.runtime.protocol.output import STDOUT, Output
+from ray_jupyter.runtime.client.task_errors import text_of_task_error
+from ray_jupyter.runtime.protocol.output import FAILURE, RICH, STDERR, Output
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -25,9 +28,29 @@ class Listener:
     def __call__(self, outputs: list[Output]) -> None:
         """Show it; a closed stdout or a broken front end must not end the receiving."""
         try:
-            self.show(outputs)
+            self.show([_readable(o) if o[4] == FAILURE else o for o in outputs])
         except Exception:
             traceback.print_exc()
+
+
+def _readable(output: Output) -> Output:
+    root, task_id, name, _, _, data = output
+    text = unseen_text(name, text_of_task_error(data))
+    return root, task_id, "", 0, STDERR, text.encode()
+
+
+def unseen_text(name: str, said: str) -> str:
+    """Return what is printed of an error that nobody asked for; nothing if that is not wanted."""
+    if os.environ.get("RAY_IGNORE_UNHANDLED_ERRORS") == "1":
+        return ""
+    said = said.replace("\n", "\n    ")
+    return f"{name} failed, and nobody asked for its result: {said}\n"
+
+
+def plain_text(rich: bytes) -> str:
+    """Return what stands for something rich where only text can be shown."""
+    _, content = json.loads(rich)
+    return str(content.get("data", {}).get("text/plain", ""))
 
 
 class Decoder:
@@ -58,16 +81,16 @@ class LinePrinter:
     def __call__(self, outputs: list[Output]) -> None:
         """Print each output to the stream it was written to."""
         for output in outputs:
-            _, task_id, name, pid, stream, _ = output
-            text = self._decoder.text(output)
+            _, task_id, name, pid, stream, data = output
+            text = f"{plain_text(data)}\n" if stream == RICH else self._decoder.text(output)
             whose, begun = self._partial.pop((pid, stream), (task_id, ""))
             if begun:
                 text = f"{begun}{text}" if whose == task_id else f"{begun}\n{text}"
             *lines, rest = text.split("\n")
-            prefix = f"({name} pid={pid}) " if name else f"(pid={pid}) "
+            prefix = f"({name} pid={pid}) " if name else f"(pid={pid}) " if pid else ""
             if rest:
                 self._partial[pid, stream] = (task_id, rest)
             if lines:
-                where = sys.stdout if stream == STDOUT else sys.stderr
+                where = sys.stderr if stream == STDERR else sys.stdout
                 where.write("".join(f"{prefix}{line}\n" for line in lines))
                 where.flush()

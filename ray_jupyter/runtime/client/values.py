@@ -20,6 +20,7 @@ from ray_jupyter.runtime.protocol.messages import (
     LOST,
     PUNCHED,
     RESTORED,
+    SEEN,
     SPILL,
     SPILLED,
     SPILLED_OUT,
@@ -31,7 +32,7 @@ from ray_jupyter.runtime.store import spill
 from ray_jupyter.runtime.store.serialization import deserialize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ray_jupyter.runtime.client.channel import Channel
     from ray_jupyter.runtime.client.mappings import Mappings
@@ -164,10 +165,13 @@ class Values:
 
     # Loading
 
-    def load(self, object_id: int, descriptor: Descriptor) -> Any:
+    def load(
+        self, object_id: int, descriptor: Descriptor, asked: Sequence[int] = ()
+    ) -> Any:  # fmt: skip
         """Return the value a descriptor stands for; stored ones have been delivered.
 
-        The caller of a stored one is shielded; users' code that unpickles is not.
+        The caller of a stored one is shielded; users' code that unpickles is not. Of all that were
+        ``asked`` for together the user sees one error: that will do for the others.
 
         Raises:
             RayError: the descriptor is an error.
@@ -185,6 +189,8 @@ class Values:
                 with self._channel.lock:
                     self._channel.post((LOST, object_id, descriptor[1], str(error)))
                 raise LostValueError from error
+        with self._channel.lock:
+            self._channel.post((SEEN, [*asked] or [object_id]))
         raise error_of(descriptor)
 
     def _load_stored(self, object_id: int, offset: int, size_bytes: int) -> Any:

@@ -107,6 +107,15 @@ class Reply(NamedTuple):
     answer: object
 
 
+class Complain(NamedTuple):
+    """Tell the driver of ``root`` of a task's error: nobody has asked for its results, or will."""
+
+    root: int
+    task: int
+    name: str
+    value: Descriptor
+
+
 class StopWorker(NamedTuple):
     """Let the process end by itself."""
 
@@ -134,5 +143,5 @@ class RemoveFiles(NamedTuple):
 Command = (
     Dispatch | Equip | Deliver | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall
     | InterruptTask | Forget
-    | Reply | StopWorker | KillWorker | StartWorkers | RemoveFiles
+    | Reply | Complain | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

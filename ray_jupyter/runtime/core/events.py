@@ -45,6 +45,13 @@ class Claimed(NamedTuple):
     specs: list[Spec]
 
 
+class CellBegan(NamedTuple):
+    """What the client submits from now on belongs to this cell."""
+
+    client: int
+    cell: int
+
+
 class Defined(NamedTuple):
     """A template that later specs name."""
 
@@ -76,6 +83,13 @@ class Held(NamedTuple):
 
 class Released(NamedTuple):
     """The process has no references to these objects any more."""
+
+    client: int
+    ids: list[int]
+
+
+class Seen(NamedTuple):
+    """The process's user has got to see that these objects are errors."""
 
     client: int
     ids: list[int]
@@ -241,8 +255,8 @@ class Tick(NamedTuple):
 
 
 Event = (
-    ClientJoined | WorkerRefused | ClientLost | Submitted | Claimed | Defined | Undefined | Put | Held | Released
-    | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
+    ClientJoined | WorkerRefused | ClientLost | CellBegan | Submitted | Claimed | Defined | Undefined | Put | Held | Released
+    | Seen | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
     | ActorExited | ActorSought | RenewalRequested
     | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

@@ -319,6 +319,16 @@ def actors_can_come_back(state: ClusterState) -> Violations:
             yield f"actor {actor.id} is dead and holds itself"
 
 
+def cells_are_counted(state: ClusterState) -> Violations:
+    """A cell counts its unfinished tasks, and what was submitted in it has ended or has not."""
+    counted = Counter(id(task.cell) for task in state.tasks.values() if task.cell is not None)
+    for cell in state.cells.values():
+        tallies = cell.tallies.values()
+        open_tasks = sum(t.submitted - t.finished - t.failed for t in tallies)
+        if not cell.unfinished == open_tasks == counted[id(cell)]:
+            yield f"cell {cell.id}: {cell.unfinished=}, {open_tasks=}, tasks {counted[id(cell)]}"
+
+
 def names_are_of_living_actors(state: ClusterState) -> Violations:
     """Every name leads to an actor that is not dead, and every such actor has its name."""
     for key, actor in state.names.items():
@@ -327,6 +337,14 @@ def names_are_of_living_actors(state: ClusterState) -> Violations:
     for actor in state.actors.values():
         if actor.cause is None and actor.name_key and state.names.get(actor.name_key) is not actor:
             yield f"actor {actor.id} is not found by its name {actor.name_key}"
+
+
+def failures_are_counted(state: ClusterState) -> Violations:
+    """``objects`` of a failure is how many have its error; all of them are there."""
+    counted = Counter(record.failure for record in state.objects.values() if record.failure)
+    for failure, count in counted.items():
+        if failure.objects != count:
+            yield f"{count} objects have the error of task {failure.task}, not {failure.objects}"
 
 
 RULES: tuple[Callable[[ClusterState], Violations], ...] = (
@@ -349,5 +367,7 @@ RULES: tuple[Callable[[ClusterState], Violations], ...] = (
     streams_have_two_ends,
     actors_can_come_back,
     names_are_of_living_actors,
+    cells_are_counted,
     bytes_are_counted,
+    failures_are_counted,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ray_jupyter.runtime.core import cells
 from ray_jupyter.runtime.core.state import ClusterState
 from ray_jupyter.runtime.core.transitions import running, state_of
 from ray_jupyter.runtime.protocol.messages import METHOD
@@ -195,6 +196,8 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "references": lambda state, _: references(state),
     "unfinished": lambda state, _: unfinished(state),
     "is_actor_call": is_actor_call,
+    "cell": cells.report,
+    "cell_tasks": cells.unfinished,
     "named_actors": lambda state, _: named_actors(state),
     "pending_calls": pending_calls,
     "restarts": restarts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ray_jupyter.runtime.core import cells
 from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClientRecord, ClusterState, TaskRecord
 from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, TASK_EVENTS, Descriptor
 from ray_jupyter.runtime.protocol.messages import FAILED as FAILED_VALUE
@@ -26,6 +27,12 @@ def summary_of(value: Descriptor) -> tuple[str, str]:
     return _ERROR_TYPES.get(value[1], value[1]), value[2]
 
 
+def _cut(error: Descriptor) -> Descriptor:
+    if error[0] in (FAILED_VALUE, ACTOR_ERROR):
+        return error[0], error[1][:FAILURE_BYTES]  # without what the actor's cause weighs
+    return error
+
+
 def remember(
     state: ClusterState, task: TaskRecord, status: str, worker: ClientRecord | None,
     start_ns: int, end_ns: int, error: Descriptor = None,
@@ -34,6 +41,8 @@ def remember(
     if task.template.extras.get(TASK_EVENTS) is False:
         return
     state.records_total += 1
+    if task.cell is not None:
+        cells.leave(task, task.cell, start_ns, end_ns, error and _cut(error))
     actor = task.actor
     record = (
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
@@ -49,7 +58,6 @@ def remember(
         for name in gone:
             del state.watches[name]
     if error is not None:
-        if error[0] in (FAILED_VALUE, ACTOR_ERROR):
-            error = (error[0], error[1][:FAILURE_BYTES])  # without what the actor's cause weighs
+        error = _cut(error)
         place = (worker.id, worker.pid) if worker else (0, 0)
         state.failures.append((task.id, task.template.name, *place, error))

@@ -15,7 +15,14 @@ from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement,
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.records import remember
 from ray_jupyter.runtime.core.references import discard, lost, release_template, seal
-from ray_jupyter.runtime.core.state import NOBODY, ClientRecord, ClusterState, TaskRecord
+from ray_jupyter.runtime.core.state import (
+    NOBODY,
+    ClientRecord,
+    ClusterState,
+    FailureRecord,
+    ObjectRecord,
+    TaskRecord,
+)
 from ray_jupyter.runtime.core.transitions import (
     FAILED,
     FINISHED,
@@ -29,6 +36,7 @@ from ray_jupyter.runtime.protocol.messages import (
     OK,
     RETRYABLE_ERROR,
     STORED,
+    STREAMING,
     SYSTEM_ERROR,
     Descriptor,
     Result,
@@ -37,6 +45,8 @@ from ray_jupyter.runtime.protocol.messages import (
     FAILED as FAILED_VALUE,
 )
 
+Doom = tuple[TaskRecord, Descriptor, FailureRecord | None]
+"""A task that fails, with what, and what that comes from."""
 CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
 
 
@@ -64,6 +74,8 @@ def finish(
         )
         state.task_wall_ns += duration_ns
         state.task_cpu_ns += cpu_ns
+        if task.cell is not None:
+            task.cell.cpu_ns += cpu_ns
         if template.max_calls:
             leases.count_call(out, worker, template.id, template.max_calls)
         placement.unassign(state, out, worker, task)
@@ -127,9 +139,9 @@ def wake(state: ClusterState, out: Outbox, tasks: list[TaskRecord]) -> None:
 def admit(state: ClusterState, out: Outbox, task: TaskRecord, *, front: bool = False) -> None:
     """All dependencies have ended: queue the task, or fail it with the first that failed."""
     if task.deps:
-        value = _failed_dependency(state, task)
-        if value is not None:
-            fail(state, out, task, value)
+        culprit = _failed_dependency(state, task)
+        if culprit is not None:
+            fail(state, out, task, culprit.value, failure=culprit.failure)
             return
     if task.actor is not None and task.template.kind == METHOD:
         actors.ready(task.actor, task)
@@ -138,30 +150,43 @@ def admit(state: ClusterState, out: Outbox, task: TaskRecord, *, front: bool = F
         placement.enqueue(state, task, front=front)
 
 
-def _failed_dependency(state: ClusterState, task: TaskRecord) -> Descriptor:
+def _failed_dependency(state: ClusterState, task: TaskRecord) -> ObjectRecord | None:
     for object_id in task.deps:
         record = state.objects.get(object_id)
-        value = record.value if record is not None else lost(object_id)
-        if is_error(value):
-            return value
+        if record is None:
+            record = ObjectRecord(object_id, None)
+            record.value = lost(object_id)
+        if is_error(record.value):
+            return record
     return None
 
 
 def fail(
-    state: ClusterState, out: Outbox, task: TaskRecord, value: Descriptor, *, recorded: bool = False
-) -> None:
-    """The task failed: every result of it is ``value``, and what needs them fails too."""
-    doomed = [(task, value)]
+    state: ClusterState, out: Outbox, task: TaskRecord, value: Descriptor, *,
+    recorded: bool = False, failure: FailureRecord | None = None,
+) -> None:  # fmt: skip
+    """The task failed: every result of it is ``value``, and what needs them fails too.
+
+    Args:
+        state: changed.
+        out: told.
+        task: which one.
+        value: the error.
+        recorded: whether its end is remembered already.
+        failure: of a dependency, if that is why.
+    """
+    doomed: list[Doom] = [(task, value, failure)]
     while doomed:  # a loop: chains of tasks are longer than Python's stack
-        task, value = doomed.pop()
+        task, value, failure = doomed.pop()
         if state.tasks.get(task.id) is task:
-            doomed += _fail_one(state, out, task, value, recorded)
+            doomed += _fail_one(state, out, task, value, recorded, failure)
             recorded = False
 
 
 def _fail_one(
-    state: ClusterState, out: Outbox, task: TaskRecord, value: Descriptor, recorded: bool
-) -> list[tuple[TaskRecord, Descriptor]]:
+    state: ClusterState, out: Outbox, task: TaskRecord, value: Descriptor, recorded: bool,
+    failure: FailureRecord | None,
+) -> list[Doom]:  # fmt: skip
     """End the task; return those that fail with it, and why."""
     task.move(FAILED)
     state.failed += 1
@@ -169,23 +194,36 @@ def _fail_one(
         state.lineage[task.id].attempt = task.attempt
     if not recorded:
         remember(state, task, FAILED, None, 0, 0, value)
-    doomed: list[tuple[TaskRecord, Descriptor]] = []
+    if failure is None and _is_news(task, value):
+        failure = FailureRecord(task, value)
+    doomed: list[Doom] = []
     actor = task.actor
     if task.template.kind == ACTOR and actor is not None:
         cause = actors.cause_of(actor, value)
-        doomed += [(call, cause) for call in actors.end(state, out, actor, cause)]
+        doomed += [(call, cause, failure) for call in actors.end(state, out, actor, cause)]
     elif actor is not None:
         actor.waiting.pop(task.id, None)
     for index in range(max(1, task.num_returns)):
         record = state.objects.get(task.id + index)
         if record is not None and record.producer is task:
-            for dependent in seal(state, out, record, value):
+            for dependent in seal(state, out, record, value, (), failure):
                 if dependent.state is PENDING_ARGS_AVAIL:
-                    doomed.append((dependent, _failed_dependency(state, dependent)))
+                    culprit = _failed_dependency(state, dependent)
+                    assert culprit is not None, "it depends on what has just failed"
+                    doomed.append((dependent, culprit.value, culprit.failure))
     _close(state, out, task)
     if actor is not None:
         actors.feed(state, out, actor)  # the next call may be ready
     return doomed
+
+
+def _is_news(task: TaskRecord, value: Descriptor) -> bool:
+    """Return whether somebody should get to see the error: the user's code failed, or crashed.
+
+    Streams hand on what happened to their readers.
+    """
+    crashed = value[0] == SYSTEM_ERROR and value[1] == "WorkerCrashedError"
+    return (value[0] == FAILED_VALUE or crashed) and STREAMING not in task.template.extras
 
 
 def _close(state: ClusterState, out: Outbox, task: TaskRecord) -> None:

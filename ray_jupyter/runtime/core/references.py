@@ -18,7 +18,13 @@ from collections.abc import Iterable
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import lineage
 from ray_jupyter.runtime.core.outbox import Outbox
-from ray_jupyter.runtime.core.state import ActorRecord, ClusterState, ObjectRecord, TaskRecord
+from ray_jupyter.runtime.core.state import (
+    ActorRecord,
+    ClusterState,
+    FailureRecord,
+    ObjectRecord,
+    TaskRecord,
+)
 from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL
 from ray_jupyter.runtime.protocol.messages import (
     SPILLED,
@@ -140,6 +146,8 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
             child.holders -= 1
             if not child.holders:
                 stack.append(child)
+        if record.failure is not None:
+            _lose_sight(out, record.failure)
         if type(record.value) is bytes:
             state.inline_bytes -= len(record.value)
         elif record.value[0] == STORED:
@@ -169,6 +177,21 @@ def give_up_restart(state: ClusterState, out: Outbox, actor: ActorRecord) -> tup
         return ()
     closure = release_template(state, out, creation.template.id)
     return (*creation.deps, *creation.held, *closure)
+
+
+def see(state: ClusterState, ids: Iterable[int]) -> None:
+    """Somebody has got to see the errors of these objects."""
+    for object_id in ids:
+        record = state.objects.get(object_id)
+        if record is not None and record.failure is not None:
+            record.failure.seen = True
+
+
+def _lose_sight(out: Outbox, failure: FailureRecord) -> None:
+    """One object less has this error for a value; nobody can get to see it after the last."""
+    failure.objects -= 1
+    if not (failure.objects or failure.seen):
+        out.commands.append(c.Complain(failure.root, failure.task, failure.name, failure.value))
 
 
 def release_template(state: ClusterState, out: Outbox, template_id: int) -> tuple[int, ...]:
@@ -209,11 +232,14 @@ def drop_memory(state: ClusterState, record: ObjectRecord) -> None:
 
 def seal(
     state: ClusterState, out: Outbox, record: ObjectRecord, value: Descriptor,
-    contained: tuple[int, ...] = (),
+    contained: tuple[int, ...] = (), failure: FailureRecord | None = None,
 ) -> list[TaskRecord]:  # fmt: skip
     """The value is there: tell who waits; return the tasks that have all they need now."""
     record.value = value
     record.producer = None
+    record.failure = failure
+    if failure is not None:
+        failure.objects += 1
     if type(value) is bytes:
         record.size_bytes = len(value)
         state.inline_bytes += len(value)

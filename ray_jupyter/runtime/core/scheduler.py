@@ -14,6 +14,7 @@ from typing import Any
 from ray_jupyter.runtime.core import (
     actors,
     cancelling,
+    cells,
     losses,
     memory,
     placement,
@@ -61,6 +62,7 @@ class SchedulerCore:
             e.Wanted: lambda event: references.want(self.state, self._out, *event),
             e.Claimed: self._claimed,
             e.Put: self._put,
+            e.Seen: lambda event: references.see(self.state, event.ids),
             e.Held: lambda event: references.hold(self.state, event.client, event.ids),
             e.Yielded: lambda event: streams.receive(self.state, self._out, *event),
             e.Consumed: lambda event: streams.consume(self.state, self._out, *event),
@@ -68,6 +70,7 @@ class SchedulerCore:
             e.Blocked: self._blocked,
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
+            e.CellBegan: lambda event: cells.begin(self.state, *event),
             e.Defined: self._defined,
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,
@@ -131,7 +134,9 @@ class SchedulerCore:
             elif task.template.kind == METHOD:
                 cause = actors.address(state, task)
             if cause is not None:
-                recovery.fail(state, self._out, task, cause)
+                creation = state.objects.get(task.held[0]) if task.held else None
+                failure = creation.failure if creation is not None else None
+                recovery.fail(state, self._out, task, cause, failure=failure)
                 continue
             if not task.missing:
                 recovery.admit(state, self._out, task)
@@ -142,8 +147,7 @@ class SchedulerCore:
         state = self.state
         template = state.templates[spec[1]]
         template.users += 1
-        task = TaskRecord(spec, template, client, self._now_ns)
-        state.tasks[task.id] = task
+        task = state.tasks[spec[0]] = TaskRecord(spec, template, client, self._now_ns)
         process = state.clients[client]
         for object_id in range(task.id, task.id + task.num_returns):
             record = ObjectRecord(object_id, task)
@@ -152,8 +156,8 @@ class SchedulerCore:
             process.held.add(object_id)
         if template.extras:
             streams.begin(state, task)
-        if task.parent:
-            state.adopt(task)
+        if task.parent or process.cell is not None:
+            cells.assign(state, task, process.cell, self._now_ns)
         references.depend(state, task)
         return task
 

@@ -11,6 +11,7 @@ from collections import deque
 
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core.allocator import Allocator
+from ray_jupyter.runtime.core.cells import CellRecord
 from ray_jupyter.runtime.core.transitions import (
     PENDING_ARGS_AVAIL,
     TASK_TRANSITIONS,
@@ -82,7 +83,7 @@ class TaskRecord:
     """A task that has not ended. ``worker`` is 0 while it is not with one."""
 
     __slots__ = (
-        "actor", "args", "attempt", "cancel_children", "cancelled", "cost_ns", "deps", "held", "id", "in_place",
+        "actor", "args", "attempt", "cancel_children", "cancelled", "cell", "cost_ns", "deps", "held", "id", "in_place",
         "missing", "num_returns", "parent", "root", "shape", "state", "submit_ns",
         "submitter", "template", "worker",
     )  # fmt: skip
@@ -110,6 +111,7 @@ class TaskRecord:
         self.cancel_children = False
         """Cancelled with its children, also those we have not heard of yet."""
         self.actor: ActorRecord | None = None
+        self.cell: CellRecord | None = None
 
     def move(self, state: str) -> None:
         """Change state, as ``TASK_TRANSITIONS`` allows."""
@@ -130,8 +132,8 @@ class ObjectRecord:
     """
 
     __slots__ = (
-        "contained", "dependents", "holders", "id", "lineage", "pins", "producer", "size_bytes",
-        "spill_path", "spilling", "subscribers", "used_at", "value",
+        "contained", "dependents", "failure", "holders", "id", "lineage", "pins", "producer",
+        "size_bytes", "spill_path", "spilling", "subscribers", "used_at", "value",
     )  # fmt: skip
 
     def __init__(self, object_id: int, producer: TaskRecord | None) -> None:
@@ -148,6 +150,21 @@ class ObjectRecord:
         self.spill_path: str | None = None
         self.used_at = 0
         self.lineage: LineageRecord | None = None
+        self.failure: FailureRecord | None = None
+
+
+class FailureRecord:
+    """An error that somebody should get to see. ``objects`` have it as their value."""
+
+    __slots__ = ("name", "objects", "root", "seen", "task", "value")
+
+    def __init__(self, task: TaskRecord, value: Descriptor) -> None:
+        self.root = task.root or task.id
+        self.task = task.id
+        self.name = task.template.name
+        self.value = value
+        self.objects = 0
+        self.seen = False
 
 
 class LineageRecord:
@@ -182,8 +199,8 @@ class ClientRecord:
     """A connected process. A worker has a lease: the resources its tasks run on."""
 
     __slots__ = (
-        "actor", "backlog_ns", "blocked_on", "calls", "devices", "environment", "held", "id",
-        "inflight", "is_worker", "known", "lease", "lease_released", "pid", "pinned",
+        "actor", "backlog_ns", "blocked_on", "calls", "cell", "devices", "environment", "held",
+        "id", "inflight", "is_worker", "known", "lease", "lease_released", "pid", "pinned",
         "progress_ns", "recalled", "stopping",
     )  # fmt: skip
 
@@ -210,6 +227,8 @@ class ClientRecord:
         self.recalled = False
         self.actor: ActorRecord | None = None
         self.stopping = False
+        self.cell: CellRecord | None = None
+        """Of a driver: what it submits belongs to this."""
 
 
 class ActorRecord:
@@ -334,6 +353,8 @@ class ClusterState:
         self.names: dict[tuple[str, str], ActorRecord] = {}
         """Living actors by namespace and name."""
         self.children: dict[int, set[int]] = {}
+        self.cells: dict[int, CellRecord] = {}
+        """Those that submitted something, by id."""
         self.queues: dict[Shape, Queue] = {}
         self.idle: dict[int, ClientRecord] = {}
         self.settled: dict[int, ClientRecord] = {}
@@ -371,9 +392,3 @@ class ClusterState:
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
         a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
-
-    def adopt(self, task: TaskRecord) -> None:
-        """Note whose child a task is."""
-        self.children.setdefault(task.parent, set()).add(task.id)
-        parent = self.tasks.get(task.parent)
-        task.root = parent.root if parent is not None else task.parent

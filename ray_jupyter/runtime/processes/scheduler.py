@@ -44,7 +44,7 @@ EVENTS: dict[int, Any] = {
     m.ALLOCATE: e.AllocationRequested, m.ABANDON: e.Abandoned, m.PUNCHED: e.Punched, m.SPILLED_OUT: e.SpilledOut,
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
     m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed, m.LOST: e.ObjectLost,
-    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought,
+    m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.SEEN: e.Seen, m.CELL: e.CellBegan,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
@@ -110,9 +110,9 @@ class SchedulerProcess:
         self._outputs = Outputs(self._poll, slots, self._core.state, settings["log_to_driver"])
         self._acts: dict[type[Any], Callable[[Any], None]] = {
             c.StartWorkers: self._start_workers,
-            c.KillWorker: self._kill_worker,
-            c.RemoveFiles: _remove_files,
-        }
+            c.KillWorker: lambda command: _kill_client(self._clients.get(command.client)),
+            c.RemoveFiles: _remove_files, c.Complain: self._outputs.complain,
+        }  # fmt: skip
         attach = partial(self._join, is_worker=False)
         attach(DRIVER_ID, settings["driver_pid"], driver)
         self._visitors = Visitors(settings, self._poll, self._ask, self._mint_ids, attach)
@@ -139,7 +139,6 @@ class SchedulerProcess:
         ready = self._spin() or self._sleep()
         if not ready:
             self._handle(e.Tick())
-        self._outputs.read(ready)  # first: what was printed, before the result
         for fd, mask in ready:
             client = self._by_fd.get(fd)
             if client is not None:
@@ -153,7 +152,7 @@ class SchedulerProcess:
                     return False
             elif fd == self._driver_watch:
                 return False
-            else:
+            elif not self._outputs.read(fd):
                 self._visitors.serve(fd, mask)
         self._send()
         return not self._visitors.stop
@@ -189,13 +188,18 @@ class SchedulerProcess:
             else:
                 self._forget(client, "the driver has ended", 0)
             return True
+        self._take(client, chunk)
+        return True
+
+    def _take(self, client: _Client, chunk: bytes) -> None:
         for message in client.decoder.feed(chunk):
             if message[0] == m.QUERY:
                 self._answer(client, *message[1:])
+            elif message[0] == m.PRINTED:
+                self._outputs.read_all(client.id)
             else:
                 client.has_worked = True
                 self._handle(EVENTS[message[0]](client.id, *message[1:]))
-        return True
 
     def _handle(self, event: e.Event) -> None:
         for command in self._core.handle(event, time.monotonic_ns()):
@@ -287,9 +291,7 @@ class SchedulerProcess:
         self._outputs.end(client.id)
         if client.peer.fileno() in self._by_fd:
             while chunk := client.peer.receive():
-                for message in client.decoder.feed(chunk):
-                    if message[0] != m.QUERY:
-                        self._handle(EVENTS[message[0]](client.id, *message[1:]))
+                self._take(client, chunk)
         running = self._slots[client.id % len(self._slots)]
         text = f"worker process {client.pid} {reason}{lastwords.take(client.words)}"
         self._stillborn = 0 if client.has_worked or running else self._stillborn + 1
@@ -307,10 +309,6 @@ class SchedulerProcess:
         self._unsent.pop(client.id, None)
         client.peer.close()
         self._handle(e.ClientLost(client.id, reason, running))
-
-    def _kill_worker(self, command: c.KillWorker) -> None:
-        if (client := self._clients.get(command.client)) is not None:
-            _kill(client.pid)
 
     def _end(self) -> None:
         for client in self._clients.values():
@@ -340,6 +338,11 @@ def _remove_files(command: c.RemoveFiles) -> None:
             os.unlink(path)
         except FileNotFoundError:  # its writer died before it was made
             continue
+
+
+def _kill_client(client: _Client | None) -> None:
+    if client is not None:
+        _kill(client.pid)
 
 
 def _kill(pid: int) -> None:

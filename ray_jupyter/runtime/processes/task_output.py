@@ -7,13 +7,15 @@ mark of its own; the scheduler then takes the task that the worker announced.
 from __future__ import annotations
 
 import io
+import json
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.runtime.client.running import RUNNING
-from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, mark
+from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.protocol.output import STDERR, STDOUT, framed, mark
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.client.client import Client
@@ -36,8 +38,8 @@ class TaskStream(io.TextIOWrapper):
         self._current_task = current_task
         self._marked = 0
         self._lock = threading.RLock()
-        self.has_partial_line = False
-        """Whether something was written that has not left."""
+        self.has_written = False
+        """Whether something was written that nobody was told of."""
 
     def write(self, text: str) -> int:
         """Write text; see ``io.TextIOBase.write``."""
@@ -47,15 +49,22 @@ class TaskStream(io.TextIOWrapper):
                 self.flush()
                 self._marked = task_id
                 self.buffer.write(mark(task_id))
-            count = super().write(text)
-            self.has_partial_line = not text.endswith("\n")
-            return count
+            self.has_written = True
+            return super().write(text)
+
+    def publish(self, kind: str, content: dict[str, Any]) -> None:
+        """Write a message for front ends, in the order of what is printed."""
+        data = json.dumps([kind, content]).encode()  # without control characters: no mark in it
+        with self._lock:
+            self.write("")
+            self.flush()
+            self.buffer.write(framed(data))
+            self.flush()
 
     def flush(self) -> None:
         """Write what is buffered into the pipe."""
         with self._lock:
             super().flush()
-            self.has_partial_line = False
 
 
 class Printed:
@@ -65,13 +74,18 @@ class Printed:
         self._worker = worker
         self.out = TaskStream(STDOUT, self._current_task)
         self.err = TaskStream(STDERR, self._current_task)
-        sys.stdout, sys.stderr = self.out, self.err
+        sys.stdout = sys.__stdout__ = self.out  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self.err  # type: ignore[misc]
 
     def leave(self) -> None:
-        """Have what was printed leave now, before the result of the task that printed it."""
+        """Have what was printed read before the result of the task that printed it."""
+        if not (self.out.has_written or self.err.has_written):
+            return
         for stream in (self.out, self.err):
-            if stream.has_partial_line:
-                stream.flush()
+            stream.has_written = False
+            stream.flush()
+        with self._worker.channel.lock:
+            self._worker.channel.post((m.PRINTED,))
 
     def _current_task(self) -> int:
         running = RUNNING.get()

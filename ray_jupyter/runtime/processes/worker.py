@@ -51,8 +51,9 @@ def run(sock: socket.socket, client_id: int, slots: memoryview, settings: dict[s
     _reseed()
     atexit._clear()  # what the template registered is not ours to run
     worker = Worker(sock, client_id, slots, settings)
-    module, _, function = settings["connect"].partition(":")
-    getattr(importlib.import_module(module), function)(worker)
+    for name, *arguments in [(settings["connect"], worker), *zip(settings["prepare"])]:
+        module, _, function = name.partition(":")
+        getattr(importlib.import_module(module), function)(*arguments)
     try:
         worker.serve()
     finally:

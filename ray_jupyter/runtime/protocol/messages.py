@@ -26,6 +26,7 @@ CANCEL         object id, force, recursive
 KILL_ACTOR     actor id, whether it may not start again
 ACTOR_EXITED   how: the actor of this process ends of its own will
 FIND_ACTOR     request id, namespace, name
+SEEN           object ids whose errors were raised here
 ALLOCATE       request id, size in bytes, patient (there is no other way than to wait)
 ABANDON        offset of an extent that was granted and will not be used
 PUNCHED        offsets of a grant's extents to give back, whether that was done
@@ -34,6 +35,8 @@ RESTORED       object id, offset, size in bytes
 LOST           object id, path of its file, why it cannot be read
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
+CELL           id: what is submitted from now on belongs to this cell of a notebook
+PRINTED        - (read what this worker has written, before what follows)
 RENEW          - (end idle workers and start others in their place)
 =============  ==========================================================================
 
@@ -96,8 +99,8 @@ Definition = tuple[
 (
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
-    RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR,
-) = range(28)  # fmt: skip
+    RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR, SEEN, CELL, PRINTED,
+) = range(31)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,

@@ -22,6 +22,13 @@ FEW = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
 )
+
+
+def stable_id(value: object) -> str:
+    """Return a test's id that is the same in every process: functions by name."""
+    return (getattr(value, "__name__", "") or repr(value).partition(" at 0x")[0])[:40]
+
+
 DTYPES = st.sampled_from(["float64", "float32", "complex128", "int64"])
 LENGTHS = st.integers(0, 9)
 
@@ -100,7 +107,7 @@ REMOTE: list[tuple[Any, Callable[..., Any], tuple[Any, ...]]] = [
 class RemoteArrayTests(BackendSuite):
     """``ray_jupyter.array.remote``."""
 
-    @pytest.mark.parametrize(("remote", "local", "args"), REMOTE, ids=lambda x: repr(x)[:40])
+    @pytest.mark.parametrize(("remote", "local", "args"), REMOTE, ids=stable_id)
     def test_is_numpys(self, remote: Any, local: Any, args: tuple[Any, ...]) -> None:
         refs = remote(*args)
         expected = local(*args)

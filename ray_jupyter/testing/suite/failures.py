@@ -256,3 +256,43 @@ def _loop_for_ever(started: Path) -> None:
     started.touch()
     while True:
         pass
+
+
+class UnseenErrorTests(BackendSuite):
+    """Errors that nobody asks for."""
+
+    def test_an_error_that_nobody_can_ask_for_is_printed(
+        self, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        printed: list[str] = []
+
+        def said() -> str:
+            ray.get(echo.remote(0))
+            printed.append(capfd.readouterr().err)
+            return "".join(printed)
+
+        with pytest.raises(ValueError, match="read"):
+            ray.get(fail.remote("read"))
+        kept = fail.remote("kept")
+        fail.remote("dropped")
+        line = "fail failed, and nobody asked for its result: ValueError: "
+        eventually(lambda: f"{line}dropped\n" in said())
+        dependent = echo.remote(fail.remote("passed on"))
+        with pytest.raises(ValueError, match="passed on"):
+            ray.get(dependent)
+        del dependent
+        both = [fail.remote("both"), fail.remote("both")]
+        ray.wait(both, num_returns=2)
+        with pytest.raises(ValueError, match="both"):
+            ray.get(both)
+        del both
+        assert [
+            word for word in ("read", "kept", "passed on", "both") if f"{line}{word}" in said()
+        ] == []
+        del kept
+        eventually(lambda: f"{line}kept\n" in said())
+        monkeypatch.setenv("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+        fail.remote("silent")
+        ray.get([echo.remote(1), add.remote(1, 2)])
+        eventually(lambda: statistics()["tasks"].get("RUNNING", 0) == 0)
+        assert "silent" not in said()

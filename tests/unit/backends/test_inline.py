@@ -100,8 +100,8 @@ def test_store_counts() -> None:
     outer = store.keep(store.mint(1), [holding])
     store.drop(inner)
     assert store.release_dropped() == []
-    assert store.load(inner) == "inner"
+    assert store.load([inner])[0] == "inner"
     store.drop(outer)
     assert store.release_dropped() == [outer, inner]
     with pytest.raises(ray.ObjectLostError, match="released"):
-        store.load(inner)
+        store.load([inner])

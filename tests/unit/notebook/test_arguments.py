@@ -15,7 +15,12 @@ from IPython.core.error import UsageError
 
 from ray_jupyter.notebook.arguments import amounts, number, size_bytes, whole_number
 from ray_jupyter.notebook.definitions import read_definitions
-from ray_jupyter.notebook.remote_options import RemoteOptions, read_options, remote_parser
+from ray_jupyter.notebook.remote_options import (
+    RemoteOptions,
+    check_definitions_only,
+    read_options,
+    remote_parser,
+)
 
 Reader = Callable[[str, str, Mapping[str, Any]], Any]
 
@@ -76,17 +81,26 @@ def test_mistakes_say_what_to_type(line: str, message: str) -> None:
         options(line, text="x", scale=1)
 
 
+@pytest.mark.parametrize("line", ["-w", "-i a,b", "--label hello", "--timeout 3"])
+def test_options_of_cells_in_workers_need_one(line: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"is for cells that run in a worker: add -o NAME or --run"
+    ):
+        check_definitions_only(remote_parser().parse_line(line))
+
+
 @pytest.mark.parametrize(
-    "line", ["-o x", "--out x", "--run", "-w", "-i a,b", "--label hello", "-o"]
+    ("line", "message"),
+    [
+        ("f --run", "f names a definition to make remote"),
+        ("--run --num-returns 2", "-o A,B says what returns"),
+        ("-o x --timeout 3", "--timeout limits -w"),
+    ],
 )
-def test_shipping_the_cell_is_said_to_come_later(line: str) -> None:
-    with pytest.raises(UsageError, match=r"later version.*@ray\.remote"):
-        options(line)
-
-
-def test_timeout_names_what_there_is_today() -> None:
-    with pytest.raises(UsageError, match=r"ray.get\(ref, timeout"):
-        options("--timeout 3")
+def test_options_of_definitions_are_refused_for_cells_in_workers(line: str, message: str) -> None:
+    arguments = remote_parser().parse_line(line)
+    with pytest.raises(UsageError, match=message):
+        read_options(arguments, {}).check_shipping(arguments)
 
 
 def test_no_abbreviation_of_any_option_is_accepted() -> None:

@@ -116,7 +116,7 @@ def test_nothing_to_make_remote_names_both_ways_out() -> None:
     with pytest.raises(UsageError, match=r"no top-level def or class") as caught:
         read("model = load()")
     assert "%%remote -o model" in str(caught.value)
-    assert "@ray.remote" in str(caught.value)
+    assert "%%remote --run" in str(caught.value)
 
 
 def test_only_plain_definitions_say_how_to_insist() -> None:

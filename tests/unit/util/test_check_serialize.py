@@ -101,7 +101,7 @@ def by_value(function: Any) -> Any:
         (functools.partial(print, GUARD), ("partial",)),
         (GUARD, ("lock",)),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],
 )
 def test_the_culprit_is_named(value: Any, path: tuple[str, ...]) -> None:
     found, text = paths(value)

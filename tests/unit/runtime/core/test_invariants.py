@@ -9,7 +9,7 @@ import pytest
 
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.invariants import RULES, InvariantError, check
-from ray_jupyter.runtime.core.state import ClientRecord, ClusterState
+from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, FailureRecord
 
 MIB = 1 << 20
 
@@ -38,9 +38,14 @@ def state(session: Any) -> ClusterState:
     session(e.AllocationRequested(0, 1, MIB))
     session(e.AllocationRequested(0, 2, 2 * MIB))
     session(e.Put(0, [(31, b"small", ())]))
+    session(e.CellBegan(0, 49))
     session.submit(50, 51, template=session.define(1, yields=2))
     found: ClusterState = session.state
     return found
+
+
+def miscount_a_failure(state: ClusterState) -> None:
+    state.objects[10].failure = FailureRecord(state.tasks[10], None)
 
 
 def lose_a_task(state: ClusterState) -> None:
@@ -175,6 +180,10 @@ def read_in_another_process(state: ClusterState) -> None:
     state.streams[51].reader = 1
 
 
+def miscount_a_cell(state: ClusterState) -> None:
+    state.cells[49].tallies["work"].submitted += 1
+
+
 DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (lose_a_task, "tasks_are_in_one_place"),
     (end_a_task_too_early, "tasks_are_in_one_place"),
@@ -206,7 +215,9 @@ DAMAGES: list[tuple[Callable[[ClusterState], None], str]] = [
     (read_in_another_process, "streams_have_two_ends"),
     (lose_an_actor_for_good, "actors_can_come_back"),
     (keep_a_dead_name, "names_are_of_living_actors"),
+    (miscount_a_cell, "cells_are_counted"),
     (miscount_bytes, "bytes_are_counted"),
+    (miscount_a_failure, "failures_are_counted"),
 ]
 
 

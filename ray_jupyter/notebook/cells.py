@@ -1,0 +1,90 @@
+"""Which cell is running, and which one a task was submitted in.
+
+The ids of a process's tasks grow, so a cell is where its ids begin. What a task submits belongs to the
+cell of the task, of the driver, that it descends from: its *root*.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any
+
+from ray_jupyter import session
+from ray_jupyter.backends.base import Backend
+from ray_jupyter.notebook import Shell
+from ray_jupyter.notebook.lines import Budget
+from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
+
+
+@dataclass(eq=False)
+class Cell:
+    """One run of a cell.
+
+    Attributes:
+        header: what a front end knows it by; empty without one.
+        number: the ``n`` of ``In[n]``; 0 while it runs.
+        id: of the session; 0 while there is none.
+        session_id: the session that was there when it began, or that it started.
+    """
+
+    header: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+    id: int = 0
+    session_id: str = ""
+    budget: Budget = field(default_factory=Budget)
+    """What it may still show of what its tasks print."""
+
+    @property
+    def is_of_this_session(self) -> bool:
+        """Whether its tasks are those of the session that runs."""
+        return session.current is not None and session.current.session_id == self.session_id
+
+
+class Cells:
+    """The cells of a shell, in order.
+
+    Attributes:
+        current: the one that runs, or ran last.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self.current = Cell()
+        self._ids: list[int] = []
+        self._cells: list[Cell] = []
+
+    def begin(self) -> None:
+        """A cell begins: what is submitted from now on belongs to it."""
+        header = self._shell.get_parent() if hasattr(self._shell, "kernel") else {}
+        self.current = Cell(header)
+        if session.current is not None:
+            self.attach(session.current)
+
+    def end(self, number: int) -> None:
+        """The cell has ended; only now do all versions of the shell agree on its number."""
+        self.current.number = number
+
+    def attach(self, backend: Backend) -> None:
+        """The session is there, perhaps only now; see ``session.on_attach``."""
+        cell = self.current
+        if self._cells and self._cells[-1].session_id != backend.session_id:
+            self._ids, self._cells = [], []
+        cell.id, cell.session_id = backend.begin_cell(), backend.session_id
+        self._ids.append(cell.id)
+        self._cells.append(cell)
+
+    def of(self, root: int) -> Cell:
+        """Return the cell of a task; the current one if it is none of ours."""
+        if not self._ids or root >> COUNTER_BITS != self._ids[0] >> COUNTER_BITS:
+            return self.current
+        return self._cells[max(0, bisect_right(self._ids, root) - 1)]
+
+    def newest_first(self) -> list[Cell]:
+        """Return the cells of this session."""
+        return self._cells[::-1]
+
+    def numbered(self, number: int) -> Cell | None:
+        """Return the last run of ``In[number]`` in this session."""
+        found = (cell for cell in reversed(self._cells) if cell.number == number)
+        return next(found, None)

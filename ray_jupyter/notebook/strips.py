@@ -1,0 +1,164 @@
+"""When the strip of a cell is shown: while its tasks run, and once when they have ended.
+
+A thread looks at the cells that have something running, at most twice a second, and renews one display
+per cell in place. A cell that submits nothing shows nothing, nor does one whose tasks are quick.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ray_jupyter import session
+from ray_jupyter.errors import RaySystemError
+from ray_jupyter.notebook import Shell, strip
+from ray_jupyter.notebook.cells import Cell, Cells
+from ray_jupyter.notebook.output import TaskOutput, is_captured, send
+from ray_jupyter.notebook.settings import RayMagics
+from ray_jupyter.runtime.client.task_errors import text_of_task_error
+from ray_jupyter.runtime.protocol.messages import FAILED
+
+LOOK_S = 0.5
+"""So often the numbers are renewed, and so long tasks run before anything is shown."""
+_ANSWER_S = 5.0
+_PAGE_BYTES = mmap.PAGESIZE
+
+
+class _Watched:
+    """A cell that has something running, or may still submit something."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.is_shown = False
+        self.is_over = False
+        self.peak_bytes = 0
+        self.next_s = 0.0
+        """When to look again: what takes long changes slowly."""
+
+
+class Strips:
+    """The strips of a shell's cells."""
+
+    def __init__(self, shell: Shell, cells: Cells, output: TaskOutput, settings: RayMagics) -> None:
+        self._shell = shell
+        self._cells = cells
+        self._output = output
+        self._settings = settings
+        self._watched: list[_Watched] = []
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def before_cell(self) -> None:
+        """A cell begins: its tasks are watched."""
+        with self._changed:
+            self._watched.append(_Watched(self._cells.current))
+            if self._thread is None and hasattr(self._shell, "kernel"):
+                self._thread = threading.Thread(
+                    target=self._run, daemon=True, name="ray_jupyter-strips"
+                )
+                self._thread.start()
+            self._changed.notify()
+
+    def after_cell(self) -> None:
+        """The cell has ended: say so now if its tasks have, too."""
+        with self._lock:
+            self._end(self._cells.current)
+
+    def _end(self, cell: Cell) -> None:
+        for watched in [w for w in self._watched if w.cell is cell]:
+            watched.is_over = True
+            self._look(watched)
+        if self._thread is None:  # nobody else will ever look
+            self._watched.clear()
+
+    def stop(self) -> None:
+        """Watch nothing any more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopped:
+                if not self._watched:
+                    self._changed.wait()
+                    continue
+                self._changed.wait(LOOK_S)
+                now_s = time.monotonic()
+                for watched in list(self._watched):
+                    if now_s >= watched.next_s and not self._stopped:
+                        self._look(watched)
+
+    def _look(self, watched: _Watched) -> None:
+        """Show how it is with a cell; under the lock."""
+        cell, report = watched.cell, {}
+        backend = session.current
+        if backend is not None and cell.is_of_this_session:
+            with suppress(RaySystemError, TimeoutError):  # the session is ending
+                report = backend.query("cell", cell.id, timeout_s=_ANSWER_S)
+        if not report:
+            if watched.is_over or cell is not self._cells.current:
+                self._watched.remove(watched)
+            return
+        now_ns = time.monotonic_ns()
+        took_ns = (now_ns if report["unfinished"] else report["last_ns"]) - report["first_ns"]
+        watched.next_s = time.monotonic() + min(took_ns / 1e11, 5.0)
+        watched.peak_bytes = max(watched.peak_bytes, _used_bytes(report))
+        if report["unfinished"]:
+            if took_ns >= LOOK_S * 1e9 and self._settings.strip == "live":
+                self._show(watched, strip.progress(report, now_ns, self._output.bars(cell)))
+            return
+        if not watched.is_over:
+            return  # it may submit more
+        self._watched.remove(watched)
+        self._output.finish(cell)
+        if watched.is_shown or (took_ns >= LOOK_S * 1e9 and self._settings.strip != "off"):
+            text = strip.summary(report, peak_bytes=watched.peak_bytes, why=_why(report["error"]))
+            self._show(watched, text)
+
+    def _show(self, watched: _Watched, text: str) -> None:
+        cell = watched.cell
+        if not hasattr(self._shell, "kernel"):
+            print(text)
+            return
+        if cell is self._cells.current and is_captured(self._shell) and not watched.is_over:
+            return
+        content: dict[str, Any] = {
+            "data": {"text/plain": text, "text/html": strip.html(text)},
+            "metadata": {},
+            "transient": {"display_id": f"ray_jupyter-{cell.session_id}-{cell.id}"},
+        }
+        kind = "update_display_data" if watched.is_shown else "display_data"
+        watched.is_shown = True
+        send(self._shell, cell, kind, content)
+
+
+def _why(error: tuple[int, str, tuple[Any, ...]] | None) -> str:
+    """Return in one line what the first failed task of a cell says."""
+    if error is None:
+        return ""
+    _, name, value = error
+    text = text_of_task_error(value[1]) if value[0] == FAILED else ": ".join(value[1:])
+    lines = [line for line in text.splitlines() if line.strip()]
+    return f"{lines[-1] if lines else 'unknown'} (in {name})"
+
+
+def _used_bytes(report: dict[str, Any]) -> int:
+    """Return the memory that workers use for themselves, and the store; 0 if nobody says."""
+    used: int = report["store_used_bytes"]
+    for pid in report["pids"]:
+        try:
+            text = Path(f"/proc/{pid}/statm").read_text()
+        except OSError:  # it has ended, or this system has no such file
+            continue
+        _, resident, shared, *_ = map(int, text.split())
+        used += (resident - shared) * _PAGE_BYTES
+    return used
