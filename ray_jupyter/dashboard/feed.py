@@ -35,7 +35,7 @@ from ray_jupyter.runtime.protocol.output import STDOUT, Output
 
 LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.3, 0.5
 """Pauses between questions: while something happens, in a flood of tasks, and else."""
-SNAPSHOT_S = 4.0
+SNAPSHOT_S = 3.0
 """After so long without one, the next frame with news is a snapshot: for pages that were
 reloaded, and for gaps."""
 HEARTBEAT_S = 1.0

@@ -36,7 +36,7 @@ class KernelLink:
     def send(self, frame: Frame) -> None:
         """Send a frame to whoever listens. The socket is made for use in any thread."""
         self._kernel.session.send(
-            self._kernel.iopub_socket, FRAME_TYPE, {"frame": frame}, parent={}, ident=b"ray"
+            self._kernel.iopub_socket, FRAME_TYPE, {"frame": frame}, parent={}
         )
 
     def update_output(self, display_id: str, shown: dict[str, Any], parent: dict[str, Any]) -> None:

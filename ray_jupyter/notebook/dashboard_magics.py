@@ -1,4 +1,4 @@
-"""``%ray_dashboard``, ``%ray_report`` and ``%ray_trace``.
+"""``%ray_dashboard`` and ``%ray_report``.
 
 Lives here: options, and which cell runs now. Does not: what is shown (``ray_jupyter.dashboard``).
 """
@@ -12,7 +12,7 @@ from typing import TypeVar
 from IPython.core.error import UsageError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
 
-from ray_jupyter import api, session
+from ray_jupyter import session
 from ray_jupyter.dashboard.live import Live
 from ray_jupyter.dashboard.report import write_report
 from ray_jupyter.notebook.arguments import MagicParser, explained_by
@@ -21,22 +21,21 @@ from ray_jupyter.notebook.extension import Extension, MagicGroup
 T = TypeVar("T")
 
 
-def _file_parser(name: str, ending: str) -> MagicParser:
-    parser = MagicParser(name)
-    parser.add_argument("file", metavar="FILE", help=f"where to write it, such as run{ending}")
+def _report_parser() -> MagicParser:
+    parser = MagicParser("%ray_report")
+    parser.add_argument("file", metavar="FILE", help="where to write it, such as run.html")
     return parser
 
 
 _DASHBOARD = MagicParser("%ray_dashboard")
-_REPORT = _file_parser("%ray_report", ".html")
-_TRACE = _file_parser("%ray_trace", ".json")
+_REPORT = _report_parser()
 
 
 @magics_class
 class DashboardMagics(MagicGroup):
     """The dashboard from the notebook."""
 
-    parsers = (_DASHBOARD, _REPORT, _TRACE)
+    parsers = (_DASHBOARD, _REPORT)
 
     def __init__(self, extension: Extension) -> None:
         super().__init__(extension)
@@ -72,18 +71,6 @@ class DashboardMagics(MagicGroup):
             raise UsageError("%ray_report: no session has run yet; there is nothing to report")
         size_bytes = _written("%ray_report", lambda: write_report(path, self.live.feed))
         print(f"{path} · {size_bytes / 1e6:.1f} MB")
-
-    @explained_by(_TRACE)
-    @no_var_expand
-    @line_magic
-    def ray_trace(self, line: str) -> None:
-        """Write the tasks so far as a trace, for Perfetto or chrome://tracing."""
-        __tracebackhide__ = True
-        path = Path(_TRACE.parse_line(line).file).expanduser()
-        if session.current is None:
-            raise UsageError("%ray_trace: no session is running; there is nothing to trace")
-        _written("%ray_trace", lambda: api.timeline(str(path)))
-        print(f"{path} · {path.stat().st_size / 1e6:.1f} MB · open it at ui.perfetto.dev")
 
     def before_cell(self) -> None:
         """Tell the feed which cell runs."""

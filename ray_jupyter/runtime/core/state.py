@@ -387,8 +387,7 @@ class ClusterState:
         """Ended tasks: the fields of ``Backend.events``, then the ids of submitter and worker,
         kind, actor id, and (type, text) of the error."""
         self.records_total = 0
-        self.watches: dict[str, Watch] = {}
-        """Who follows what ends (the dashboard), by the name it asks with."""
+        self.watches: dict[str, Watch] = {}  # what is gathered for the dashboard, by its name
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
         a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""
