@@ -295,8 +295,9 @@ export class App implements Stage {
 
   private rate(ended: number): number {
     const { nowUs } = this.model;
+    const before = this.rates[this.rates.length - 1];
+    if (before && (nowUs < before.atUs || ended < before.ended)) this.rates = []; // another session
     const last = this.rates[this.rates.length - 1];
-    if (last && (nowUs < last.atUs || ended < last.ended)) this.rates = [];
     if (!last || nowUs > last.atUs) this.rates.push({ atUs: nowUs, ended });
     while (this.rates.length > 2 && nowUs - this.rates[0]!.atUs > 2_000_000) this.rates.shift();
     const first = this.rates[0]!;

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from ray_jupyter.dashboard.frames import Frame
 
 FRAME_TYPE = "ray_dashboard_frame"
+HELLO_TYPE = "ray_dashboard_hello"
 REQUEST_TYPE = "ray_dashboard_request"
 REPLY_TYPE = "ray_dashboard_reply"
 Shell: TypeAlias = Any
@@ -48,8 +49,9 @@ class KernelLink:
         )  # fmt: skip
 
     def open(self) -> None:
-        """Answer questions from now on."""
+        """Answer questions from now on, and say so: a panel may be open already."""
         self._kernel.control_handlers[REQUEST_TYPE] = self._reply
+        self._kernel.session.send(self._kernel.iopub_socket, HELLO_TYPE, {}, parent={})
 
     def close(self) -> None:
         """Answer no more."""

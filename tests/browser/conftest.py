@@ -274,5 +274,7 @@ def open_page(lab: Server, context: Any) -> Iterator[Callable[[list[str]], Page]
     yield open_
     for page in pages:
         page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        # After a reload the server sends again what it has kept, which JupyterLab cannot read.
-        assert [e for e in page.errors if "Kernel message validation error" not in e] == []
+        # After a reload the server sends again what it has kept, which JupyterLab cannot read;
+        # after a restart JupyterLab complains of its own question to the old kernel.
+        known = ("Kernel message validation error", "Canceled future for kernel_info_request")
+        assert [e for e in page.errors if not e.startswith(known)] == []

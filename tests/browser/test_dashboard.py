@@ -23,7 +23,12 @@ def clean(block, part):
     time.sleep(0.04)
     if part == 7: raise ValueError("part 7 has no <b>date</b>")
     return len(block)
-refs = [clean.remote(load.remote(i), i) for i in range(120)]
+def train(seed, *sizes):
+    time.sleep(0.2)
+    return sum(sizes)
+blocks = [load.remote(i) for i in range(120)]
+refs = [clean.remote(block, i) for i, block in enumerate(blocks)]
+models = [train.remote(i, *refs[10 * i + 12 : 10 * i + 22]) for i in range(10)]
 """
 SLEEP = "import time\ntime.sleep(3)"
 LOOP = "import time\nend = time.time() + 3\nwhile time.time() < end: pass"
@@ -96,6 +101,10 @@ def test_every_view_says_what_it_should(open_page: OpenPage) -> None:
     app.get_by_text("✕ 1 failed").first.wait_for()
     show_top(page)
     keep(page, "overview")
+    if PICTURES:  # the one in the documentation
+        page.page.locator(".jp-NotebookPanel").screenshot(
+            path=str(Path(PICTURES) / "dashboard.png")
+        )
     assert shades(page)[0] > 600 > 300 > shades(page)[1]
     use_theme(page, "Dark")
     assert shades(page)[0] < 200 < 500 < shades(page)[1]
@@ -184,13 +193,15 @@ def test_without_a_kernel_the_saved_picture_is_seen_also_untrusted(
 ) -> None:
     import nbformat
 
-    page = open_page([*START, WORK + "import ray_jupyter as ray\nray.wait(refs, num_returns=120)"])
+    page = open_page(
+        [*START, WORK + "import ray_jupyter as ray\nray.wait(models + refs, num_returns=130)"]
+    )
     page.run(0)
     page.run(1)
     page.run(2)
     page.wait_for(
         """() => JSON.stringify(jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON())
-        .includes('239 tasks finished')"""
+        .includes('249 tasks finished')"""
     )
     page.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     path = lab.root / page.name

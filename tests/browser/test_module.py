@@ -79,6 +79,13 @@ def test_a_recorded_session_is_shown_and_acknowledged(page: Any, recording: dict
         page.get_by_role("button", name="Show this view as a table").click()
 
 
+def test_another_session_takes_the_place_of_the_first(page: Any) -> None:
+    take(page, frame(kind="snapshot", now_us=9 * 10**6, totals={"finished": 70}))
+    page.get_by_text("70", exact=True).wait_for()
+    take(page, frame(kind="snapshot", session="t", now_us=10**5, totals={"finished": 3}))
+    page.get_by_text("3", exact=True).wait_for()
+
+
 def test_keys_reach_everything(page: Any, recording: dict[str, Any]) -> None:
     take(page, recording["last"])
     page.get_by_role("tab", name="Overview").focus()

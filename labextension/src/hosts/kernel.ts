@@ -6,6 +6,8 @@ import type { Feed } from '../app';
 import type { Answer, Frame, Request } from '../model/wire';
 
 const FRAME = 'ray_dashboard_frame';
+/** A kernel says that it has loaded the extension: from now on it answers. */
+const HELLO = 'ray_dashboard_hello';
 const REQUEST = 'ray_dashboard_request';
 
 /**
@@ -16,12 +18,34 @@ export class KernelFeed implements Feed {
   /** The last snapshot and the deltas since: what a view that opens later begins with. */
   private recent: Frame[] = [];
   private readonly takers = new Set<(frame: Frame) => void>();
+  private watchers = 0;
 
   constructor(private readonly context: ISessionContext) {
     context.iopubMessage.connect((_, message) => {
-      if ((message.header.msg_type as string) !== FRAME) return;
-      this.hear((message.content as unknown as { frame: Frame }).frame);
+      const kind = message.header.msg_type as string;
+      if (kind === FRAME) this.hear((message.content as unknown as { frame: Frame }).frame);
+      if (kind === HELLO) {
+        this.recent = [];
+        if (this.watchers) this.start();
+      }
     });
+  }
+
+  /**
+   * Somebody looks: have the kernel send frames, now or when it has loaded the extension. Who does
+   * not look costs nothing. Returns what tells that nobody looks any more.
+   */
+  watch(): () => void {
+    this.watchers++;
+    if (!this.last) this.start();
+    return () => {
+      this.watchers--;
+    };
+  }
+
+  private start(): void {
+    // A kernel without ray_jupyter does not know the question, and does not answer.
+    this.request({ ask: 'start' }).catch(() => undefined);
   }
 
   get last(): Frame | undefined {

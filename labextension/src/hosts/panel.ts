@@ -17,6 +17,7 @@ export const icon = new LabIcon({
 export class PanelView extends Widget {
   private app: App | undefined;
   private shown: NotebookPanel | null = null;
+  private unwatch: (() => void) | undefined;
   private readonly place = document.createElement('div');
 
   constructor(private readonly notebooks: Notebooks) {
@@ -39,6 +40,12 @@ export class PanelView extends Widget {
   }
 
   protected override onAfterHide(): void {
+    this.end();
+  }
+
+  private end(): void {
+    this.unwatch?.();
+    this.unwatch = undefined;
     this.app?.dispose();
     this.app = undefined;
     this.shown = null;
@@ -47,7 +54,7 @@ export class PanelView extends Widget {
   private open(): void {
     const panel = this.notebooks.current;
     if (this.app && panel === this.shown) return;
-    this.app?.dispose();
+    this.end();
     this.shown = panel;
     if (!panel) {
       this.app = mount(this.place, null);
@@ -55,8 +62,6 @@ export class PanelView extends Widget {
     }
     const feed = this.notebooks.feedOf(panel);
     this.app = mount(this.place, feed, this.notebooks.hostOf(panel));
-    // Asked once, when somebody looks: a kernel that sends no frames costs nothing. One without
-    // ray_jupyter does not know the question and does not answer.
-    if (!feed.last) feed.request({ ask: 'start' }).catch(() => undefined);
+    this.unwatch = feed.watch();
   }
 }
