@@ -60,7 +60,8 @@ class Dashboard(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the feed and the widget."""
-        self._feed.stop()
+        if hasattr(self, "_feed"):  # else its construction failed
+            self._feed.stop()
         super().close()
 
     def _frame(self, frame: Frame) -> None:
