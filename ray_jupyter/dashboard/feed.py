@@ -243,7 +243,10 @@ class Feed:
         same = frames.is_empty(frame) and not self._objects_changed
         ended = self._is_over and not self._last.get("is_over")
         if same and model.totals == self._last and not ended:
-            beats = model.totals["live"] and now_s - self._heartbeat_at_s >= HEARTBEAT_S
+            # For a while after the last news as well: who waits for quiet must notice it.
+            is_recent = now_s < self._lively_until_s + 2 * HEARTBEAT_S
+            is_due = now_s - self._heartbeat_at_s >= HEARTBEAT_S
+            beats = is_due and (model.totals["live"] or is_recent)
             if not beats and self._snapshot_at_s:
                 return None
         self._seq += 1

@@ -17,6 +17,7 @@ from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.iopub import KernelLink, Shell
 from ray_jupyter.dashboard.output import bundle
 from ray_jupyter.dashboard.requests import Requests
+from ray_jupyter.runtime.protocol.ids import Reference
 
 KEEP_S, PAUSE_S = 30.0, 1.0
 _OUTPUTS_MAX = 8
@@ -97,10 +98,11 @@ def variables(namespace: dict[str, Any], backend: Any) -> dict[int, list[str]]:
     for name, value in namespace.items():
         if name.startswith("_") and not name.lstrip("_").isdigit():
             continue
-        held = value[:1_000] if isinstance(value, (list, tuple)) else [value]
+        held = value[:1_000] if type(value) in (list, tuple) else [value]
         for item in held:
-            if getattr(item, "session_id", None) == backend.session_id:
-                found = names.setdefault(getattr(item, "id", 0), [])
+            # Nothing else is asked of users' objects: this is not their thread.
+            if issubclass(type(item), Reference) and item.session_id == backend.session_id:
+                found = names.setdefault(item.id, [])
                 if len(found) < 4:
                     found.append(f"Out[{name.lstrip('_')}]" if name.startswith("_") else name)
     return names
