@@ -126,7 +126,7 @@ __all__ = [
 
 
 _LAZY = {  # name -> the module it comes from: not every program needs these
-    "Dashboard": "dashboard.widget",
+    "Dashboard": "dashboard",
     "Reusable": "compat2016.reusables",
     "array": "array",
     "disconnect": "compat2016.calls",

@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """Import the widget when it is asked for: it needs anywidget."""
+        """Import the widget when it is asked for; without anywidget, one that says so."""
         if name != "Dashboard":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from ray_jupyter.dashboard.widget import Dashboard
+        try:
+            from ray_jupyter.dashboard.widget import Dashboard
+        except ImportError as error:
+            text = str(error)
+
+            class Dashboard:
+                """Stands for the widget where anywidget is not installed."""
+
+                def __init__(self, *args, **options):
+                    raise ImportError(text)
 
         return Dashboard
