@@ -8,10 +8,14 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint fmt bench docs package check clean
+.PHONY: help demo lab test test-cluster test-browser lint fmt bench docs package replay check clean FORCE
+
+# The dashboard's front end: built only for what needs it, and only when its sources changed.
+FRONT := ray_jupyter/dashboard/static/made_from.txt
+$(VENV)/.has-test $(VENV)/.has-lab $(VENV)/.has-browser: $(FRONT)
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.has-notebook  ## run notebooks/01_pi.ipynb and print what it measured
 	@$(BIN)/python notebooks/run.py notebooks/01_pi.ipynb
@@ -20,8 +24,15 @@ demo: $(VENV)/.has-notebook  ## run notebooks/01_pi.ipynb and print what it meas
 lab: $(VENV)/.has-lab  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_pi.ipynb
 
-test: $(VENV)/.has-test $(VENV)/.may-have-cluster  ## run the tests (under ten minutes on two cores)
+test: $(VENV)/.has-test  ## run the tests (under ten minutes on two cores)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-cluster: $(VENV)/.has-test $(VENV)/.has-cluster  ## run the tests on a Ray cluster, which they start
+	$(BIN)/python -m pytest tests/integration/test_backend_ray.py tests/integration/test_ray_cluster.py \
+	  tests/integration/test_docs_cluster.py $(ARGS)
+
+test-browser: $(VENV)/.has-browser  ## run the tests of the dashboard in Chromium
+	RJ_BROWSER=all $(BIN)/python -m pytest tests/browser $(ARGS)
 
 lint: $(VENV)/.has-lint  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -45,24 +56,23 @@ package: $(VENV)/.has-package  ## build wheel and sdist into dist, and check the
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m twine check --strict dist/*
 
+replay: $(VENV)/.has-test  ## show the dashboard with a recorded session, in the browser
+	$(BIN)/python -m ray_jupyter.dashboard.replay $(ARGS)
+
 check: lint test demo  ## what CI runs
 
 clean:  ## remove the environment and every cache
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) labextension/node_modules labextension/lib ray_jupyter/labextension ray_jupyter/dashboard/static build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per extra of pyproject.toml: the second `make` installs nothing.
 $(VENV)/.has-%: pyproject.toml | $(BIN)/python
 	@echo "installing ray_jupyter[$*] into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@RAY_JUPYTER_FRONT_END=skip $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
 	@touch $@
 
-# Ray has no wheels for some Pythons and machines; its tests say then that they are skipped.
-$(VENV)/.may-have-cluster: pyproject.toml | $(VENV)/.has-test
-	@echo "installing ray_jupyter[cluster] into $(VENV), if there is a Ray for this machine ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cluster]" || \
-	  echo "Ray cannot be installed here: the tests on a Ray cluster will be skipped" >&2
-	@touch $@
+$(FRONT): FORCE
+	@$(PYTHON) labextension/front_end.py
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || \

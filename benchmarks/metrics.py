@@ -71,6 +71,9 @@ METRICS: dict[str, Metric] = {
     "burst_per_s": Metric("no-ops submitted, then all got", PER_SECOND, True),
     "submit_per_s": Metric("no-ops submitted, the submitting alone", PER_SECOND, True),
     "chunked_per_s": Metric("no-ops as one chunked map", PER_SECOND, True),
+    "dashboard_share": Metric(
+        "no-ops with the dashboard open, share of those without", SHARE, True
+    ),
     "actor_sync_p50_s": Metric("actor call round trip, one at a time: median", SECONDS),
     "actor_burst_per_s": Metric("actor calls, all in flight, then all got", PER_SECOND, True),
     "actor_async_per_s": Metric("the same of an `async def` method", PER_SECOND, True),

@@ -69,6 +69,7 @@ __all__ = [
     "ActorDiedError",
     "ActorHandle",
     "ActorUnavailableError",
+    "Dashboard",
     "DynamicObjectRefGenerator",
     "GetTimeoutError",
     "NotInitializedError",
@@ -125,6 +126,7 @@ __all__ = [
 
 
 _LAZY = {  # name -> the module it comes from: not every program needs these
+    "Dashboard": "dashboard",
     "Reusable": "compat2016.reusables",
     "array": "array",
     "disconnect": "compat2016.calls",
@@ -144,6 +146,7 @@ if _typing.TYPE_CHECKING:
     from ray_jupyter.compat2016.graph import visualize_computation_graph
     from ray_jupyter.compat2016.info import scheduler_info, task_info
     from ray_jupyter.compat2016.reusables import Reusable, reusables
+    from ray_jupyter.dashboard.widget import Dashboard
 else:
 
     def __getattr__(name):

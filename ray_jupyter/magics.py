@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from ray_jupyter import session
 from ray_jupyter.notebook import Shell
+from ray_jupyter.notebook.dashboard_magics import DashboardMagics
 from ray_jupyter.notebook.debug_magics import DebugMagics
 from ray_jupyter.notebook.extension import Extension, MagicGroup
 from ray_jupyter.notebook.remote_magics import RemoteMagics
@@ -20,6 +21,7 @@ GROUPS: list[type[MagicGroup]] = [
     DebugMagics,
     RemoteMagics,
     SessionMagics,
+    DashboardMagics,
     TaskMagics,
 ]
 

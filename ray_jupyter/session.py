@@ -43,6 +43,8 @@ on_attach: list[Callable[[Backend], object]] = []
 """Called with each backend that becomes the current one."""
 show_output: Callable[[list[Output]], None] = LinePrinter()
 """What is done with what tasks print; a notebook puts its own in place."""
+on_output: list[Callable[[list[Output]], object]] = []
+"""Who else wants to hear it, before it is shown: the dashboard."""
 
 _info: Session | None = None
 _forked = False
@@ -111,6 +113,11 @@ class Session:
             f"<div><b>ray_jupyter</b> session · {facts['workers']} · {facts['store']} · "
             f"{facts['mode']} · started {facts['started']}</div>"
         )
+
+
+def started_at() -> float | None:
+    """Return when the session of this driver started, in seconds since the epoch."""
+    return _info.started_at if _info is not None else None
 
 
 def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Session:
@@ -202,6 +209,8 @@ def join(
 
 
 def _show(outputs: list[Output]) -> None:
+    for hear in on_output:
+        hear(outputs)
     show_output(outputs)
 
 

@@ -37,6 +37,8 @@ class Feature(Enum):
     """``actor`` and ``call``."""
     CHUNKS = auto()
     """``map_chunked``."""
+    DASHBOARD = auto()
+    """``watched``: a live view of the work inside the process that submits it."""
     LIMITS = auto()
     """The machine itself, no system at all."""
     CORE = auto()
@@ -102,6 +104,10 @@ class System:
     def map_chunked(self, function: Function, items: Sequence[Any]) -> list[Any]:
         """A parallel map that sends many items in one message."""
         raise NotImplementedError(f"{self.name} does not offer map_chunked")
+
+    def watched(self) -> AbstractContextManager[None]:
+        """While inside, the live view is open."""
+        raise NotImplementedError(f"{self.name} does not offer watched")
 
     @classmethod
     def inside(cls) -> AbstractContextManager[System]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from benchmarks.systems.base import Feature, Function, Handle, System
@@ -74,6 +76,24 @@ class RayJupyter(RayApi):
     name = "ray_jupyter"
     module = "ray_jupyter"
     distribution = "ray-jupyter"
+    offers = RayApi.offers | {Feature.DASHBOARD}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        from ray_jupyter.dashboard.feed import Feed
+
+        feed, seen = Feed(), threading.Event()
+
+        def take(frame: dict[str, Any]) -> None:
+            json.dumps(frame)  # as on the way to a front end
+            seen.set()
+
+        feed.attach(take)
+        seen.wait()
+        try:
+            yield
+        finally:
+            feed.stop()
 
 
 class Ray(RayApi):

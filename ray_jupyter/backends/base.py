@@ -18,11 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from enum import Enum
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
-from ray_jupyter.runtime.client.failed import FailedCall
 from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
+
+if TYPE_CHECKING:  # importing the package must stay light
+    from ray_jupyter.runtime.client.failed import FailedCall
 
 T = TypeVar("T")
 
@@ -215,7 +217,8 @@ class Backend(Protocol):
         """Return the answer to a question about the state; nothing changes.
 
         Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
-        ``"cell"``, ``"cell_tasks"`` (by a cell's id), ``"list"``, ``"summarize"``, ``"trace"`` (see there), ``"failures"``, ``"references"`` and
+        ``"cell"``, ``"cell_tasks"`` (by a cell's id), ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``,
+        ``"unwatch"``, ``"census"`` (see there), ``"failures"``, ``"references"`` and
         ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
 
         Raises:

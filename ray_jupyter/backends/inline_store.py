@@ -258,10 +258,15 @@ class Journal:
 
     def since(self, cursor: int) -> tuple[int, list[tuple[Any, ...]]]:
         """Return (next cursor, newer records); the oldest are forgotten beyond 100,000."""
+        count, _, kept = self.new_records(cursor)
+        return count, [record[:RECORD_FIELDS] for record in kept]
+
+    def new_records(self, cursor: int) -> tuple[int, int, list[tuple[Any, ...]]]:
+        """Return (next cursor, how many were forgotten, records with all fields)."""
         with self._lock:
-            new = max(min(self._count - cursor, len(self._records)), 0)
-            kept = list(self._records)[len(self._records) - new :]
-            return self._count, [record[:RECORD_FIELDS] for record in kept]
+            new = max(self._count - cursor, 0)
+            kept = list(self._records)[max(len(self._records) - new, 0) :]
+            return self._count, new - len(kept), kept
 
     def records(self) -> list[tuple[Any, ...]]:
         """Return what ``since`` gives, followed by kind, actor id and type of error."""

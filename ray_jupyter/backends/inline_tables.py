@@ -5,12 +5,15 @@ There is one process: it is driver and worker, and owns every reference.
 
 from __future__ import annotations
 
+import heapq
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ray_jupyter.backends.inline_actors import InlineActors
 from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journal, kind_of
+from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.messages import ACTOR
 from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
 
@@ -56,6 +59,12 @@ class Tables:
         if question == "trace":
             records = [(*record[:RECORD_FIELDS], self._pid) for record in self._journal.records()]
             return {"records": records, "drivers": [self._pid]}
+        if question == "changes":
+            return self._changes(argument)
+        if question == "unwatch":  # it looks at its records each time: there is no flood here
+            return False
+        if question == "census":
+            return self._census(argument)
         raise KeyError(question)
 
     def statistics(self, store_limit_bytes: int) -> dict[str, Any]:
@@ -70,6 +79,50 @@ class Tables:
             "lineage_bytes": 0, "store_limit_bytes": store_limit_bytes,
             "task_cpu_ns": journal.cpu_ns, "task_wall_ns": journal.wall_ns,
         }  # fmt: skip
+
+    def _changes(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return what ``runtime.core.changes`` does: the process itself is the one worker."""
+        cursor, forgotten, kept = self._journal.new_records(asked["since"])
+        # As the core's: submitter and worker come before the kind, the error is a pair.
+        records = [(*r[:RECORD_FIELDS], 0, 0, *r[11:13], r[13] and (r[13], "")) for r in kept]
+        tasks, groups = changes.ended(records, asked["most"], asked["epochs_ns"])
+        texts = {row[0]: row[4][2] for row in self._journal.failures()}
+        running = list(self._journal.running.items())
+        live = Counter((template.name, kind_of(template)) for _, template in running)
+        submitted = {row[0]: row[6] for row in self._journal.unfinished()}
+        tasks_here = [
+            (i, t.name, kind_of(t), submitted.get(i, 0)) for i, t in running[: changes.HELD_MAX]
+        ]
+        since_ns = max((row[3] for row in tasks_here), default=0)
+        activity = "RUNNING" if running else "IDLE"
+        numbers = self.statistics(0)
+        names = (
+            "objects", "store_used_bytes", "spilled_bytes", "inline_bytes", "retries",
+            "task_wall_ns", "task_cpu_ns",
+        )  # fmt: skip
+        return {
+            "cursor": cursor, "forgotten": forgotten, "failures": {}, "waiting": [],
+            "tasks": [tuple(t._replace(error_text=texts.get(t.id, ""))) for t in tasks],
+            "groups": [tuple(group) for group in groups],
+            "live": [(*key, count) for key, count in live.items()],
+            "workers": [(0, self._pid, activity, "", len(running), tasks_here, since_ns)],
+            "totals": {
+                **{name: numbers[name] for name in names}, "store_limit_bytes": 0,
+                "live": len(running), "sent": len(running), "ready": 0,
+                "finished": self._journal.ended["FINISHED"],
+                "failed": self._journal.ended["FAILED"],
+            },
+        }  # fmt: skip
+
+    def _census(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what ``runtime.core.changes.census`` does."""
+        counts = self._store.references()
+        rows = []
+        for object_id, value in self._store.values():
+            row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
+            place = (row["object_size"], row["location"], counts.get(object_id, 0))
+            rows.append((object_id, *place, [self._pid], 0, False))
+        return heapq.nlargest(most, rows, key=lambda row: row[1])
 
     def _tasks(self) -> Iterator[Row]:
         for task_id, template in list(self._journal.running.items()):

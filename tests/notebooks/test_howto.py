@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "notebook.md"
+import pytest
+
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 BLOCK = re.compile(r"```python\n(?P<cell>.*?)\n```(?:\n```text\n(?P<text>.*?)\n```)?", re.DOTALL)
 
 
@@ -15,10 +17,12 @@ def matches(expected: str, found: str) -> bool:
     return re.fullmatch(pattern, found.strip(), re.DOTALL) is not None
 
 
-def test_every_example(start_kernel: Any) -> None:
+@pytest.mark.parametrize(("page", "least"), [("notebook.md", 11), ("dashboard.md", 5)])
+def test_every_example(start_kernel: Any, tmp_path: Path, page: str, least: int) -> None:
     kernel = start_kernel()
-    blocks = list(BLOCK.finditer(PAGE.read_text(encoding="utf-8")))
-    assert len(blocks) > 10
+    kernel.run(f"import os; os.chdir({str(tmp_path)!r})")  # what it writes is nobody's
+    blocks = list(BLOCK.finditer((HOWTO / page).read_text(encoding="utf-8")))
+    assert len(blocks) >= least
     for block in blocks:
         expected = block["text"] or ""
         if expected.startswith("UsageError"):

@@ -31,9 +31,6 @@ class Counts:
     def drop(self, object_id: int) -> None:
         self.counts[object_id] -= 1
 
-    def result_ids(self, task_id: int, num_returns: int) -> range:
-        return range(task_id, task_id + num_returns)
-
     def ref(self, object_id: int) -> ObjectRef[object]:
         self.hold(object_id)
         return ObjectRef(object_id, self.session_id, self.drop)

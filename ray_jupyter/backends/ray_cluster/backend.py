@@ -46,6 +46,12 @@ from ray_jupyter.runtime.store.serialization import serialize
 T = TypeVar("T")
 
 
+_NOT_REPEATED = (
+    "a Ray cluster does not hand out the arguments of a failed task: call the function again, "
+    "or debug it with %ray_start --inline"
+)
+
+
 class RayClusterBackend(Names):
     """See ``Backend``. A worker's differs in that it mints no ids and ends nothing."""
 
@@ -267,6 +273,14 @@ class RayClusterBackend(Names):
             NotImplementedError: the workers are Ray's.
         """
         Capability.WORKER_RENEWAL.refuse(self.name)
+
+    def failed_call(self, object_id: int) -> FailedCall:
+        """Refuse; see ``Backend.failed_call``."""
+        raise LookupError(_NOT_REPEATED)
+
+    def resume(self, object_id: int, template: TaskTemplate | None) -> list[str]:
+        """Refuse; see ``Backend.resume``."""
+        raise LookupError(_NOT_REPEATED)
 
     def shutdown(self) -> None:
         """See ``Backend``: leave the cluster, which goes on; what this job started ends."""

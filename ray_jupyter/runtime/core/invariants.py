@@ -236,9 +236,12 @@ def templates_have_users(state: ClusterState) -> Violations:
     users = Counter(task.template.id for task in state.tasks.values())
     kept = [actor.creation for actor in state.actors.values() if actor.creation is not None]
     users.update(task.template.id for task in kept)
-    users.update(known.template.id for known in state.lineage.values() if known.template)
+    remembered = Counter(known.template.id for known in state.lineage.values() if known.template)
+    users.update(remembered)
     users.update(known.template.id for known in state.remains.values())
     for template in state.templates.values():
+        if template.remembered != remembered[template.id]:
+            yield f"template {template.id} has {template.remembered} tasks remembered, and should not"
         expected = users[template.id] + (template.definer is not None)
         if template.users != expected or not expected:
             yield f"template {template.id} has {expected} users, not {template.users}"

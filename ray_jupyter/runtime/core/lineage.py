@@ -67,6 +67,7 @@ def _record(state: ClusterState, task: TaskRecord) -> LineageRecord:
         return known
     known.template = template
     template.users += 1
+    template.remembered += 1
     known.cost_bytes = RECORD_BYTES + len(task.args)
     for object_id in (*task.deps, *task.held):
         source = _source(state, object_id)
@@ -116,6 +117,8 @@ def _clear(state: ClusterState, known: LineageRecord) -> list[LineageRecord]:
     """Take it out of the table; return what it was made from."""
     del state.lineage[known.task]
     state.lineage_bytes -= known.cost_bytes
+    if known.template is not None:
+        known.template.remembered -= 1
     inputs, known.inputs, known.template, known.args = known.inputs, {}, None, b""
     return [source for source in inputs.values() if isinstance(source, LineageRecord)]
 

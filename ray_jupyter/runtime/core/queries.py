@@ -184,6 +184,20 @@ def failed_task(state: ClusterState, object_id: int) -> str | dict[str, object]:
     return resuming.describe(state, object_id)
 
 
+def changes(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what the dashboard folds: see ``core.changes``."""
+    from ray_jupyter.runtime.core.changes import answer
+
+    return answer(state, asked)
+
+
+def census(state: ClusterState, most: int) -> list[tuple[Any, ...]]:
+    """Return the largest objects: see ``core.changes``."""
+    from ray_jupyter.runtime.core.changes import census as largest
+
+    return largest(state, most)
+
+
 ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "failures": lambda state, _: list(state.failures),
     "failed_task": failed_task,
@@ -202,4 +216,7 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "list": list_rows,
     "summarize": summarize,
     "memory": memory,
+    "changes": changes,
+    "unwatch": lambda state, name: state.watches.pop(name, None) is not None,
+    "census": census,
 }

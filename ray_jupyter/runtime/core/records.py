@@ -44,14 +44,19 @@ def remember(
     if task.cell is not None:
         cells.leave(task, task.cell, start_ns, end_ns, error and _cut(error))
     actor = task.actor
-    state.records.append((
+    record = (
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
         # A task run in place started before the scheduler heard of it.
         min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
         task.num_returns, task.deps + task.held,
         task.submitter, worker.id if worker else 0, task.template.definition[0],
         actor.id if actor else 0, error and summary_of(error),
-    ))  # fmt: skip
+    )  # fmt: skip
+    state.records.append(record)
+    if state.watches:
+        gone = [name for name, watch in state.watches.items() if watch.add(record)]
+        for name in gone:
+            del state.watches[name]
     if error is not None:
         error = _cut(error)
         place = (worker.id, worker.pid) if worker else (0, 0)

@@ -18,6 +18,7 @@ from ray_jupyter.runtime.core.transitions import (
     TASK_TRANSITIONS,
     InvalidTransitionError,
 )
+from ray_jupyter.runtime.protocol.changes import Watch
 from ray_jupyter.runtime.protocol.messages import MAX_CALLS, Definition, Descriptor
 
 if TYPE_CHECKING:
@@ -33,9 +34,15 @@ who runs in one environment runs nothing of another."""
 
 
 class TemplateRecord:
-    """A remote function with its options. ``users`` are its definer and its live tasks."""
+    """A remote function with its options.
 
-    __slots__ = ("definer", "definition", "extras", "id", "max_calls", "mean_ns", "users")
+    ``users`` are its definer, its live tasks, and those ended ones that are remembered because
+    what they made may be lost; the last are ``remembered``.
+    """
+
+    __slots__ = (
+        "definer", "definition", "extras", "id", "max_calls", "mean_ns", "remembered", "users",
+    )  # fmt: skip
 
     def __init__(self, template_id: int, definition: Definition, definer: int) -> None:
         self.id = template_id
@@ -46,6 +53,7 @@ class TemplateRecord:
         self.definer: int | None = definer
         """The process that may still submit calls; ``None`` when it never will again."""
         self.users = 1
+        self.remembered = 0
         self.mean_ns: float | None = None
         """Moving average of the duration; ``None`` before the first call ended."""
 
@@ -359,8 +367,7 @@ class ClusterState:
         self.allocations: deque[AllocationRecord] = deque()
         self.clock = 0
         """Counts uses of stored objects; orders them for spilling."""
-        self.inline_bytes = 0
-        self.spilled_bytes = 0
+        self.inline_bytes = self.spilled_bytes = 0
         self.finished = 0
         self.failed = 0
         self.retries = 0
@@ -370,6 +377,7 @@ class ClusterState:
         """Ended tasks: the fields of ``Backend.events``, then the ids of submitter and worker,
         kind, actor id, and (type, text) of the error."""
         self.records_total = 0
+        self.watches: dict[str, Watch] = {}  # what is gathered for the dashboard, by its name
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)
         """The last tasks that failed: id, name, worker's id and pid (0: it never ran), and why:
         a descriptor whose first field after the kind is cut after ``FAILURE_BYTES``."""

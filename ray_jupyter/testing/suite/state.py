@@ -13,6 +13,7 @@ import pytest
 import ray_jupyter as ray
 from ray_jupyter import session
 from ray_jupyter.backends.base import Capability
+from ray_jupyter.runtime.protocol.changes import EndedTask
 from ray_jupyter.testing.suite.base import BackendSuite, echo, eventually, fail
 from ray_jupyter.util import state
 
@@ -173,6 +174,33 @@ class StateTests(BackendSuite):
         eventually(lambda: len([e for e in drawn() if e["name"] == "drawn"]) == 50)
         eventually(lambda: len([e for e in drawn() if e["name"] == "drawn child"]) == 24)
         check_trace(drawn())
+
+    def test_what_the_dashboard_folds(self) -> None:
+        backend = session.connected()
+        before = backend.query("changes", {"watch": "", "since": 0, "most": 1, "epochs_ns": []})[
+            "cursor"
+        ]
+        ref = echo.options(name="told to the dashboard").remote(7)
+        failing = fail.options(name="failing for the dashboard").remote()
+        ray.wait([ref, failing], num_returns=2)
+        question = {"watch": "", "since": before, "most": 1_000, "epochs_ns": []}
+        eventually(lambda: len(backend.query("changes", question)["tasks"]) >= 2)
+        answer = backend.query("changes", question)
+        tasks = {task.name: task for task in (EndedTask(*row) for row in answer["tasks"])}
+        told = tasks["told to the dashboard"]
+        assert (told.id, told.status, told.kind, told.weight) == (ref.id, "FINISHED", "task", 1)
+        assert 0 < told.submit_ns <= told.start_ns <= told.end_ns
+        assert tasks["failing for the dashboard"].status == "FAILED"
+        assert answer["totals"]["finished"] >= 1
+        assert {row[2] for row in answer["workers"]} <= {"IDLE", "RUNNING", "BLOCKED"}
+        later = backend.query("changes", question | {"watch": "", "since": answer["cursor"]})
+        assert (later["tasks"], later["groups"], later["forgotten"]) == ([], [], 0)
+
+    def test_the_census_of_objects(self) -> None:
+        large = ray.put(np.zeros(300_000))
+        rows = {row[0]: row for row in session.connected().query("census", 1_000)}
+        assert rows[large.id][2] == "MEMORY"
+        assert rows[large.id][1] >= 2_400_000
 
 
 def drawn() -> list[dict[str, Any]]:

@@ -1,0 +1,81 @@
+/** Frames of a kernel, heard on its IOPub channel; questions over its control channel. */
+
+import type { ISessionContext } from '@jupyterlab/apputils';
+import { KernelMessage } from '@jupyterlab/services';
+import type { Feed } from '../app';
+import type { Answer, Frame, Request } from '../model/wire';
+
+const FRAME = 'ray_dashboard_frame';
+/** A kernel says that it has loaded the extension: from now on it answers. */
+const HELLO = 'ray_dashboard_hello';
+const REQUEST = 'ray_dashboard_request';
+
+/**
+ * Listens for as long as the notebook is open. Listening needs no handshake: after a reload of the
+ * page it hears the next frame also while a cell runs, and a new kernel after a restart.
+ */
+export class KernelFeed implements Feed {
+  /** The last snapshot and the deltas since: what a view that opens later begins with. */
+  private recent: Frame[] = [];
+  private readonly takers = new Set<(frame: Frame) => void>();
+  private watchers = 0;
+
+  constructor(private readonly context: ISessionContext) {
+    context.iopubMessage.connect((_, message) => {
+      const kind = message.header.msg_type as string;
+      if (kind === FRAME) this.hear((message.content as unknown as { frame: Frame }).frame);
+      if (kind === HELLO) {
+        this.recent = [];
+        if (this.watchers) this.start();
+      }
+    });
+  }
+
+  /**
+   * Somebody looks: have the kernel send frames, now or when it has loaded the extension. Who does
+   * not look costs nothing. Returns what tells that nobody looks any more.
+   */
+  watch(): () => void {
+    this.watchers++;
+    if (!this.last) this.start();
+    return () => {
+      this.watchers--;
+    };
+  }
+
+  private start(): void {
+    // A kernel without ray_jupyter does not know the question, and does not answer.
+    this.request({ ask: 'start' }).catch(() => undefined);
+  }
+
+  get last(): Frame | undefined {
+    return this.recent[this.recent.length - 1];
+  }
+
+  subscribe(take: (frame: Frame) => void): () => void {
+    for (const frame of this.recent) take(frame);
+    this.takers.add(take);
+    return () => this.takers.delete(take);
+  }
+
+  async request(request: Request): Promise<Answer> {
+    const kernel = this.context.session?.kernel;
+    if (!kernel) throw new Error('no kernel is running');
+    const message = KernelMessage.createMessage({
+      channel: 'control',
+      msgType: REQUEST as KernelMessage.ControlMessageType,
+      session: kernel.clientId,
+      username: kernel.username,
+      content: request
+    } as unknown as KernelMessage.IOptions<KernelMessage.IInterruptRequestMsg>);
+    const future = kernel.sendControlMessage(message, true);
+    const reply = await future.done;
+    return reply.content as unknown as Answer;
+  }
+
+  private hear(frame: Frame): void {
+    if (frame.kind === 'snapshot') this.recent = [frame];
+    else if (this.recent.length) this.recent.push(frame);
+    for (const take of this.takers) take(frame);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What frames look like on the way from the kernel: see `ray_jupyter/dashboard/frames.py`.
+ *
+ * Rows are arrays; the columns of each table stand in `COLUMNS` of `dashboard/model.py`. A row of
+ * a table with places (`cells`, `nodes`, `edges`, `lanes`) begins with its place.
+ */
+
+export type CellRow = [place: number, id: string, label: string];
+
+export type NodeRow = [
+  place: number, name: string, kind: string, cell: number, live: number, running: number,
+  finished: number, failed: number, retries: number, wallUs: number, maxUs: number,
+  firstUs: number, lastUs: number
+];
+
+export type EdgeRow = [place: number, from: number, to: number, kind: number, count: number];
+
+export type LaneRow = [
+  place: number, worker: number, pid: number, activity: string, actor: string, node: number,
+  task: number, sinceUs: number, tasks: number, cpu: number, rssBytes: number
+];
+
+export type TaskRow = [
+  id: number, node: number, lane: number, submitUs: number, startUs: number, endUs: number,
+  status: number, attempt: number, numReturns: number, parent: number, args: number[],
+  weight: number
+];
+
+export type ErrorRow = [task: number, type: string, text: string];
+
+export type ObjectRow = [
+  id: number, sizeBytes: number, location: string, holders: number, pids: number[], pins: number,
+  isBeingMade: boolean, node: number, names: string[]
+];
+
+export type LogRow = [atUs: number, task: number, pid: number, stream: string, text: string];
+
+export type BinRow = [bin: number, busy: number, node: number];
+
+export interface Bins {
+  width_us: number;
+  lanes: Record<string, BinRow[]>;
+  /** Whether these are all there are, or those that changed. */
+  all: boolean;
+}
+
+export interface Frame {
+  version: number;
+  session: string;
+  kind: 'snapshot' | 'delta';
+  seq: number;
+  now_us: number;
+  totals: Record<string, number>;
+  cells: CellRow[];
+  nodes: NodeRow[];
+  edges: EdgeRow[];
+  lanes: LaneRow[];
+  tasks: TaskRow[];
+  errors: ErrorRow[];
+  bins: Bins;
+  objects?: ObjectRow[];
+  logs?: LogRow[];
+  hints?: string[];
+  is_over?: boolean;
+  started_ms?: number;
+}
+
+/** What a view may ask the kernel: see `ray_jupyter/dashboard/requests.py`. */
+export type Request =
+  | { ask: 'start' }
+  | { ask: 'snapshot' }
+  | { ask: 'cancel'; session: string; task: number; force?: boolean }
+  | { ask: 'tasks'; start_us: number; end_us: number };
+
+export interface Answer {
+  status: 'ok' | 'error';
+  text?: string;
+  frame?: Frame | null;
+  tasks?: TaskRow[];
+  of?: number;
+}

@@ -1,0 +1,354 @@
+/**
+ * The graph: functions of each cell, what they launch and what flows between them, with the
+ * progress inside of each; or the single tasks around the selected one.
+ */
+
+import { button, el, say, set, svg } from '../drawing/dom';
+import { colourOf } from '../drawing/palette';
+import type { Model, Node, Task } from '../model/model';
+import { layOut, type Layout } from '../model/layout';
+import type { Link } from '../model/relations';
+import { count, cut, duration } from '../model/words';
+import type { Stage, Table, View } from './view';
+
+const NODES_MAX = 80;
+const TASKS_MAX = 250;
+const SIZE = { along: 200, across: 54 };
+const TASK_SIZE = { along: 118, across: 30 };
+const MARGIN = 12;
+const FIT_MIN = 0.6;
+
+interface Shape {
+  key: number;
+  title: string;
+  critical: boolean;
+  selected: boolean;
+  paint(group: SVGGElement): void;
+  open(): void;
+}
+
+interface Drawing {
+  keys: number[];
+  links: { from: number; to: number; kind: 'launched' | 'data'; label: string; critical: boolean }[];
+  shapes: Shape[];
+  size: { along: number; across: number };
+  note: string;
+}
+
+export class GraphView implements View {
+  readonly id = 'graph';
+  readonly title = 'Graph';
+  readonly element = el('div', { class: 'pane' });
+
+  private readonly picture_ = svg('svg', { class: 'graph', role: 'group', 'aria-label': 'Graph of functions' });
+  private readonly lines = svg('g');
+  private readonly boxes = svg('g');
+  private readonly groups = new Map<number, SVGGElement>();
+  private readonly note = el('span');
+  private readonly scroll = el('div', { class: 'scroll' });
+  private readonly empty = el('div', { class: 'empty' }, 'Nothing has run yet. Tasks appear here as soon as they are submitted.');
+  private readonly tasksButton: HTMLButtonElement;
+  private readonly pathButton: HTMLButtonElement;
+  private layout: Layout | undefined;
+  private shape = '';
+  private showsTasks = false;
+  private showsPath = false;
+  private stage: Stage | undefined;
+
+  constructor() {
+    this.tasksButton = button('Tasks around the selection', 'Show the single tasks around the selected task', () => {
+      this.showsTasks = !this.showsTasks;
+      if (this.stage) this.update(this.stage);
+    });
+    this.pathButton = button('Critical path', 'Mark the chain of tasks that ends last', () => {
+      this.showsPath = !this.showsPath;
+      if (this.stage) this.update(this.stage);
+    });
+    const arrow = svg(
+      'marker',
+      { id: 'arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' },
+      svg('path', { d: 'M0,0.5 L8,4 L0,7.5 z', class: 'arrow' })
+    );
+    this.picture_.append(svg('defs', {}, arrow), this.lines, this.boxes);
+    this.scroll.append(this.empty, this.picture_);
+    this.element.append(el('div', { class: 'row' }, this.tasksButton, this.pathButton, this.note), this.scroll);
+  }
+
+  update(stage: Stage): void {
+    this.stage = stage;
+    set(this.tasksButton, { 'aria-pressed': String(this.showsTasks), disabled: !stage.model.tasks.has(stage.task) });
+    set(this.pathButton, { 'aria-pressed': String(this.showsPath) });
+    const asTasks = this.showsTasks && stage.model.tasks.has(stage.task);
+    const drawing = asTasks ? this.ofTasks(stage) : this.ofNodes(stage);
+    this.empty.hidden = drawing.keys.length > 0;
+    say(this.note, drawing.note);
+    this.place(drawing, stage, asTasks);
+    this.paint(drawing, stage.isNarrow);
+  }
+
+  table(stage: Stage): Table {
+    const { model } = stage;
+    return {
+      caption: 'Functions',
+      columns: ['function', 'cell', 'kind', 'waiting', 'running', 'finished', 'failed', 'repeated', 'mean', 'longest', 'gets from', 'launched by'],
+      rows: model.nodes.map(node => {
+        const sources = (kind: string): string =>
+          model.edges.filter(e => e.to === node.place && e.kind === kind && e.count).map(e => `${model.nameOf(e.from)} (${count(e.count)})`).join(', ');
+        return [
+          node.name, model.cellOf(node.place)?.label ?? '', node.kind, Math.max(0, node.live - node.running), node.running,
+          node.finished, node.failed, node.retries, duration(node.wallUs / Math.max(1, node.finished + node.failed)),
+          duration(node.maxUs), sources('data'), sources('launched')
+        ];
+      })
+    };
+  }
+
+  picture(): string {
+    const copy = this.picture_.cloneNode(true) as SVGSVGElement;
+    const from = [this.picture_, ...this.picture_.querySelectorAll<SVGElement>('*')];
+    const to = [copy, ...copy.querySelectorAll<SVGElement>('*')];
+    const names = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-weight', 'font-family', 'opacity', 'transform'];
+    from.forEach((source, index) => {
+      const style = getComputedStyle(source);
+      for (const name of names) to[index]!.style.setProperty(name, style.getPropertyValue(name));
+    });
+    copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+    copy.style.background = getComputedStyle(this.scroll).getPropertyValue('--rd-ground');
+    return new XMLSerializer().serializeToString(copy);
+  }
+
+  private ofNodes(stage: Stage): Drawing {
+    const { model } = stage;
+    const critical = this.showsPath ? criticalNodes(stage) : undefined;
+    const nodes = model.nodes.filter(Boolean);
+    const weight = (node: Node): number => node.live * 1_000 + node.wallUs + node.finished;
+    const shown = nodes.length > NODES_MAX ? [...nodes].sort((a, b) => weight(b) - weight(a)).slice(0, NODES_MAX) : nodes;
+    const keys = shown.map(node => node.place).sort((a, b) => a - b);
+    const known = new Set(keys);
+    const links = model.edges
+      .filter(edge => edge && known.has(edge.from) && known.has(edge.to))
+      .map(edge => ({
+        from: edge.from, to: edge.to, kind: edge.kind, label: edge.count ? count(edge.count) : '',
+        critical: critical?.links.has(`${edge.from}>${edge.to}`) ?? false
+      }));
+    const left = nodes.length - shown.length;
+    const most = critical && `the critical path takes ${duration(critical.us)} in ${count(critical.tasks)} tasks`;
+    return {
+      keys, links, size: SIZE,
+      note: [left ? `${left} quieter functions are not drawn` : '', most ?? ''].filter(Boolean).join(' · '),
+      shapes: keys.map(key => {
+        const node = model.nodes[key]!;
+        return {
+          key, critical: critical?.nodes.has(key) ?? false, selected: stage.node === key,
+          title: describe(model, node), paint: group => paintNode(group, model, node), open: () => stage.select(0, key)
+        };
+      })
+    };
+  }
+
+  private ofTasks(stage: Stage): Drawing {
+    const { model } = stage;
+    const { tasks, links, leftOut } = stage.relations.around(stage.task, TASKS_MAX);
+    const keys = tasks.map(task => task.id).sort((a, b) => a - b);
+    return {
+      keys, size: TASK_SIZE,
+      note: `${count(tasks.length)} tasks around ${model.nameOf(model.task(stage.task)?.node ?? -1)}${leftOut ? `, ${count(leftOut)} more are not drawn` : ''}`,
+      links: links.map((link: Link) => ({
+        ...link, label: '', critical: this.showsPath && isCritical(stage, link.from) && isCritical(stage, link.to)
+      })),
+      shapes: tasks.map(task => ({
+        key: task.id, critical: this.showsPath && stage.isCritical(task), selected: task.id === stage.task,
+        title: `${model.nameOf(task.node)}, task ${task.id}, ${task.failed ? 'failed' : 'finished'}, ${duration(task.endUs - task.startUs)}`,
+        paint: group => paintTask(group, model, task), open: () => stage.select(task.id)
+      }))
+    };
+  }
+
+  private place(drawing: Drawing, stage: Stage, asTasks: boolean): void {
+    const edges = drawing.links.map(link => [link.from, link.to] as const);
+    const shape = `${asTasks}|${stage.isNarrow}|${drawing.keys.join()}|${edges.join(';')}`;
+    if (shape === this.shape && this.layout) return;
+    const isSameKind = this.shape.startsWith(`${asTasks}|${stage.isNarrow}|`);
+    this.shape = shape;
+    const { along, across } = drawing.size;
+    const size = stage.isNarrow ? { along: across, across: along } : drawing.size;
+    const gap = stage.isNarrow ? { along: 34, across: 14 } : { along: asTasks ? 34 : 62, across: 14 };
+    this.layout = layOut(drawing.keys, edges, size, gap, isSameKind ? this.layout : undefined);
+    this.lines.replaceChildren();
+  }
+
+  private paint(drawing: Drawing, isNarrow: boolean): void {
+    const layout = this.layout!;
+    const [width, height] = isNarrow ? [layout.across, layout.along] : [layout.along, layout.across];
+    const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
+    // A little too wide is made to fit; much too wide is scrolled, because it must be readable.
+    const fit = (this.scroll.clientWidth - 2) / wide;
+    const scale = fit >= FIT_MIN && fit < 1 ? fit : 1;
+    set(this.picture_, { width: wide * scale, height: high * scale, viewBox: `${-MARGIN} ${-MARGIN} ${wide} ${high}` });
+    const at = (key: number): [number, number] => {
+      const found = layout.nodes.get(key)!;
+      return isNarrow ? [found.across, found.along] : [found.along, found.across];
+    };
+    const known = new Set(drawing.keys);
+    for (const [key, group] of this.groups) {
+      if (known.has(key)) continue;
+      group.remove();
+      this.groups.delete(key);
+    }
+    for (const shape of drawing.shapes) {
+      const [x, y] = at(shape.key);
+      let group = this.groups.get(shape.key);
+      if (!group || group.dataset['size'] !== String(drawing.size.along)) {
+        group?.remove();
+        group = this.group(shape.key);
+        group.dataset['size'] = String(drawing.size.along);
+      }
+      this.openers.set(shape.key, shape.open);
+      const left = x - drawing.size.along / 2;
+      const top = y - drawing.size.across / 2;
+      group.style.transform = `translate(${left}px, ${top}px)`;
+      set(group, {
+        class: `node${shape.critical ? ' critical' : ''}${shape.selected ? ' selected' : ''}`,
+        'aria-label': shape.title, 'aria-pressed': String(shape.selected)
+      });
+      shape.paint(group);
+    }
+    this.drawLines(drawing, isNarrow, at);
+  }
+
+  private readonly openers = new Map<number, () => void>();
+
+  private group(key: number): SVGGElement {
+    const group = svg('g', { tabindex: 0, role: 'button' });
+    const open = (): void => this.openers.get(key)?.();
+    group.addEventListener('click', open);
+    group.addEventListener('keydown', event => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      open();
+    });
+    this.groups.set(key, group);
+    this.boxes.append(group);
+    return group;
+  }
+
+  private drawLines(drawing: Drawing, isNarrow: boolean, at: (key: number) => [number, number]): void {
+    const { along, across } = drawing.size;
+    while (this.lines.childNodes.length > drawing.links.length) this.lines.lastChild!.remove();
+    drawing.links.forEach((link, index) => {
+      let group = this.lines.childNodes[index] as SVGGElement | undefined;
+      if (!group) {
+        group = svg('g', {}, svg('path', { 'marker-end': 'url(#arrow)' }), svg('text', { class: 'label', 'text-anchor': 'middle' }));
+        this.lines.append(group);
+      }
+      const [x1, y1] = at(link.from);
+      const [x2, y2] = at(link.to);
+      const path = group.firstChild as SVGPathElement;
+      const half = isNarrow ? across / 2 : along / 2;
+      set(path, {
+        class: `edge ${link.kind}${link.critical ? ' critical' : ''}`,
+        d: link.from === link.to ? loop(x1, y1, along, across) : curve(x1, y1, x2, y2, half, isNarrow)
+      });
+      const label = group.lastChild as SVGTextElement;
+      const self = link.from === link.to;
+      set(label, { x: self ? x1 : (x1 + x2) / 2, y: self ? y1 - across / 2 - 2 : (y1 + y2) / 2 + 4 });
+      say(label, link.label);
+    });
+  }
+}
+
+function curve(x1: number, y1: number, x2: number, y2: number, half: number, isNarrow: boolean): string {
+  if (isNarrow) {
+    const [from, to] = [y1 + half, y2 - half];
+    const bend = Math.max(16, Math.abs(to - from) / 2);
+    return `M${x1},${from} C${x1},${from + bend} ${x2},${to - bend} ${x2},${to}`;
+  }
+  const [from, to] = [x1 + half, x2 - half];
+  const bend = Math.max(24, Math.abs(to - from) / 2);
+  return `M${from},${y1} C${from + bend},${y1} ${to - bend},${y2} ${to},${y2}`;
+}
+
+function loop(x: number, y: number, along: number, across: number): string {
+  const [left, right, top] = [x - along / 5, x + along / 5, y - across / 2];
+  return `M${right},${top} C${right + 10},${top - 12} ${left - 10},${top - 12} ${left},${top}`;
+}
+
+function paintNode(group: SVGGElement, model: Model, node: Node): void {
+  if (!group.firstChild) {
+    group.append(
+      svg('rect', { class: 'box', width: SIZE.along, height: SIZE.across, rx: 6 }),
+      svg('rect', { width: 5, height: SIZE.across, rx: 2.5 }),
+      svg('text', { x: 13, y: 18, 'font-weight': 600 }),
+      svg('text', { class: 'small', x: SIZE.along - 8, y: 18, 'text-anchor': 'end' }),
+      svg('text', { class: 'small', x: 13, y: 33 }),
+      svg('rect', { class: 'rail', x: 13, y: 41, width: SIZE.along - 23, height: 6, rx: 3 }),
+      svg('rect', { x: 13, y: 41, height: 6, rx: 3 }),
+      svg('rect', { y: 41, height: 6, opacity: 0.45 }),
+      svg('rect', { class: 'bad', y: 39, height: 10 }),
+      svg('title')
+    );
+  }
+  const [, stripe, name, cell, text, , done, running, bad, title] = [...group.childNodes] as SVGElement[];
+  const colour = colourOf(node.place);
+  const ended = node.finished + node.failed;
+  const live = node.kind === 'actor' ? 0 : node.live;
+  const total = Math.max(1, ended + live);
+  const room = SIZE.along - 23;
+  const part = (value: number): number => (room * value) / total;
+  set(stripe!, { fill: colour });
+  const where = model.cellOf(node.place)?.label ?? '';
+  say(name!, cut(node.name, where ? 23 : 27));
+  say(cell!, where);
+  say(text!, progress(node));
+  set(done!, { width: part(node.finished), fill: colour });
+  set(running!, { x: 13 + part(node.finished), width: part(Math.min(node.running, live)), fill: colour });
+  set(bad!, { x: 13 + room - part(node.failed), width: node.failed ? Math.max(3, part(node.failed)) : 0 });
+  say(title!, describe(model, node));
+}
+
+function progress(node: Node): string {
+  if (node.kind === 'actor') return `${count(node.live)} alive · ${count(node.finished + node.failed)} made`;
+  const ended = node.finished + node.failed;
+  const parts = [node.live ? `${count(ended)} of ${count(ended + node.live)}` : `${count(ended)} done`];
+  if (node.running) parts.push(`${count(node.running)} running`);
+  if (node.failed) parts.push(`✕ ${count(node.failed)} failed`);
+  if (!node.running && !node.failed && ended) parts.push(`${duration(node.wallUs / ended)} each`);
+  return parts.join(' · ');
+}
+
+function describe(model: Model, node: Node): string {
+  const cell = model.cellOf(node.place);
+  return `${node.name}${cell ? `, cell ${cell.label}` : ''}: ${progress(node)}`;
+}
+
+function paintTask(group: SVGGElement, model: Model, task: Task): void {
+  if (!group.firstChild) {
+    group.append(
+      svg('rect', { class: 'box', width: TASK_SIZE.along, height: TASK_SIZE.across, rx: 4 }),
+      svg('rect', { width: 4, height: TASK_SIZE.across, rx: 2 }),
+      svg('text', { x: 10, y: 13 }),
+      svg('text', { class: 'small', x: 10, y: 25 })
+    );
+  }
+  const [, stripe, name, text] = [...group.childNodes] as SVGElement[];
+  set(stripe!, { fill: colourOf(task.node) });
+  say(name!, cut(model.nameOf(task.node), 16));
+  say(text!, `${task.failed ? '✕ failed' : '✓'} ${task.startUs < 0 ? 'never ran' : duration(task.endUs - task.startUs)}`);
+}
+
+function isCritical(stage: Stage, id: number): boolean {
+  const task = stage.model.tasks.get(id);
+  return task !== undefined && stage.isCritical(task);
+}
+
+function criticalNodes(stage: Stage): { nodes: Set<number>; links: Set<string>; us: number; tasks: number } {
+  const path = stage.relations.criticalPath();
+  const nodes = new Set(path.map(task => task.node));
+  const links = new Set<string>();
+  path.forEach((task, index) => {
+    const next = path[index + 1];
+    if (next) links.add(`${task.node}>${next.node}`);
+  });
+  const us = path.reduce((sum, task) => sum + task.endUs - task.startUs, 0);
+  return { nodes, links, us, tasks: path.length };
+}

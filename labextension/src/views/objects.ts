@@ -1,0 +1,100 @@
+/** The objects: what is in the store, how large, who made it, who holds it. */
+
+import { el, say } from '../drawing/dom';
+import { SvgPen } from '../drawing/pen';
+import { colourOf, themeOf } from '../drawing/palette';
+import { bytes, count, cut } from '../model/words';
+import type { ObjectRow } from '../model/wire';
+import { Rows, type Row } from './rows';
+import type { Stage, Table, View } from './view';
+
+const PLACES: Record<string, string> = {
+  MEMORY: 'shared memory', MESSAGE: 'in messages', DISK: 'on disk', ERROR: 'an error', '': 'being made'
+};
+
+export class ObjectsView implements View {
+  readonly id = 'objects';
+  readonly title = 'Objects';
+  readonly element = el('div', { class: 'pane' });
+
+  private readonly rows: Rows;
+  private readonly used = el('i');
+  private readonly spilled = el('i');
+  private readonly note = el('div', { class: 'note' });
+  private stage: Stage | undefined;
+
+  constructor() {
+    this.rows = new Rows(task => this.stage?.select(task));
+    this.used.style.background = colourOf(0);
+    this.spilled.style.background = colourOf(5);
+    const stack = el('div', { class: 'stack', 'aria-hidden': 'true' }, this.used, this.spilled);
+    this.element.append(this.note, el('div', { class: 'note' }, stack), el('div', { class: 'scroll' }, this.rows.element));
+  }
+
+  update(stage: Stage): void {
+    this.stage = stage;
+    const { totals } = stage.model;
+    say(this.note, summary(totals));
+    const limit = Math.max(1, totals['store_limit_bytes'] ?? 1) + (totals['spilled_bytes'] ?? 0);
+    this.used.style.width = `${(100 * (totals['store_used_bytes'] ?? 0)) / limit}%`;
+    this.spilled.style.width = `${(100 * (totals['spilled_bytes'] ?? 0)) / limit}%`;
+    this.rows.headings([
+      { text: 'size', number: true }, { text: 'where' }, { text: 'made by' }, { text: 'held by' }, { text: 'references', number: true }, { text: 'pinned', number: true }, { text: 'object' }
+    ]);
+    this.rows.fill(stage.model.objects.map(row => this.row(row, stage)));
+  }
+
+  table(stage: Stage): Table {
+    return {
+      caption: `${summary(stage.model.totals)}; the largest objects`,
+      columns: ['size', 'where', 'made by', 'held by', 'references', 'pinned', 'object'],
+      rows: stage.model.objects.map(row => this.row(row, stage).cells.map(cell => cell.text))
+    };
+  }
+
+  picture(stage: Stage): string {
+    const theme = themeOf(this.element);
+    const rows = stage.model.objects.slice(0, 40);
+    const pen = new SvgPen(560, rows.length * 18 + 30, theme.ground, theme.font);
+    pen.text(8, 18, summary(stage.model.totals), theme.ink, 12);
+    const most = Math.max(1, ...rows.map(row => row[1]));
+    rows.forEach((row, index) => {
+      const y = 30 + index * 18;
+      pen.rect(180, y, (row[1] / most) * 200, 12, colourOf(row[7]));
+      pen.text(8, y + 10, `${bytes(row[1])} ${PLACES[row[2]] ?? ''}`, theme.ink, 11);
+      pen.text(390, y + 10, cut(`${madeBy(row, stage)} ${row[8].join(', ')}`, 30), theme.faint, 11);
+    });
+    return pen.toString();
+  }
+
+  private row(row: ObjectRow, stage: Stage): Row {
+    const [id, sizeBytes, location, holders, pids, pins, isBeingMade, , names] = row;
+    const maker = stage.relations.maker(id);
+    const others = pids.length - (names.length ? 1 : 0);
+    const held = [...names, ...(others > 0 ? [`${others} process${others > 1 ? 'es' : ''}`] : [])].join(', ');
+    return {
+      key: String(id), ...(maker ? { task: maker, selected: maker === stage.task } : {}),
+      cells: [
+        { text: isBeingMade ? '…' : bytes(sizeBytes), number: true },
+        { text: isBeingMade ? 'being made' : PLACES[location] ?? location },
+        { text: madeBy(row, stage), colour: colourOf(row[7]) },
+        { text: cut(held, 60), title: `${names.join(', ')}\npids ${pids.join(', ')}` },
+        { text: count(holders), number: true },
+        { text: pins ? `${pins}×` : '', number: true },
+        { text: id.toString(16) }
+      ]
+    };
+  }
+}
+
+function madeBy(row: ObjectRow, stage: Stage): string {
+  return row[7] < 0 ? 'put' : cut(stage.model.nameOf(row[7]), 40);
+}
+
+function summary(totals: Record<string, number>): string {
+  const spilled = totals['spilled_bytes'] ? ` · ${bytes(totals['spilled_bytes'])} on disk` : '';
+  return (
+    `${count(totals['objects'] ?? 0)} objects · ${bytes(totals['store_used_bytes'] ?? 0)} of ${bytes(totals['store_limit_bytes'] ?? 0)} shared memory · ` +
+    `${bytes(totals['inline_bytes'] ?? 0)} in messages${spilled}`
+  );
+}

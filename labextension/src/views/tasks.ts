@@ -1,0 +1,123 @@
+/** The tasks as a table: failures first, sortable, with their errors. */
+
+import { button, el, say, set } from '../drawing/dom';
+import { colourOf } from '../drawing/palette';
+import type { Task } from '../model/model';
+import { count, cut, duration, moment } from '../model/words';
+import { Rows, type Row } from './rows';
+import { nameOf } from './timeline';
+import type { Stage, Table, View } from './view';
+
+const SHOWN_MAX = 300;
+type Order = 'state' | 'function' | 'start' | 'took' | 'waited' | 'worker';
+
+export class TasksView implements View {
+  readonly id = 'tasks';
+  readonly title = 'Tasks';
+  readonly element = el('div', { class: 'pane' });
+
+  private readonly filter = el('input', { type: 'search', placeholder: 'function, error or id', 'aria-label': 'Only tasks with this text' });
+  private readonly failedButton: HTMLButtonElement;
+  private readonly note = el('span', { 'aria-live': 'polite' });
+  private readonly rows: Rows;
+  private order: Order = 'state';
+  private direction: 1 | -1 = 1;
+  private failedOnly = false;
+  private stage: Stage | undefined;
+
+  constructor() {
+    this.failedButton = button('Failed only', 'Show only tasks that failed', () => {
+      this.failedOnly = !this.failedOnly;
+      this.again();
+    });
+    this.filter.addEventListener('input', () => this.again());
+    this.filter.addEventListener('keydown', event => event.stopPropagation());
+    this.rows = new Rows(task => this.stage?.select(task));
+    this.element.append(
+      el('div', { class: 'row' }, this.filter, this.failedButton, this.note),
+      el('div', { class: 'scroll' }, this.rows.element)
+    );
+  }
+
+  update(stage: Stage): void {
+    this.stage = stage;
+    set(this.failedButton, { 'aria-pressed': String(this.failedOnly) });
+    const found = this.found(stage);
+    const shown = found.slice(0, SHOWN_MAX);
+    const text = shown.length < found.length ? `the first ${count(shown.length)} of ${count(found.length)} tasks` : `${count(found.length)} tasks`;
+    say(this.note, `${text} that are known one by one`);
+    const heading = (order: Order, name: string, number = false): { text: string; number: boolean; sort: () => void; direction?: 1 | -1 } => ({
+      text: name, number, sort: () => this.sort(order), ...(this.order === order ? { direction: this.direction } : {})
+    });
+    this.rows.headings([
+      heading('state', 'state'), heading('function', 'function'), { text: 'cell' }, heading('worker', 'worker'),
+      heading('start', 'began', true), heading('took', 'took', true), heading('waited', 'waited', true), { text: 'attempt', number: true }, { text: 'error' }
+    ]);
+    this.rows.fill(shown.map(task => this.row(task, stage)));
+  }
+
+  table(stage: Stage): Table {
+    const rows = this.found(stage).slice(0, 1_000).map(task => this.row(task, stage).cells.map(cell => cell.text));
+    return { caption: 'Tasks', columns: ['state', 'function', 'cell', 'worker', 'began', 'took', 'waited', 'attempt', 'error'], rows };
+  }
+
+  private again(): void {
+    if (this.stage) this.update(this.stage);
+  }
+
+  private sort(order: Order): void {
+    this.direction = this.order === order ? (this.direction === 1 ? -1 : 1) : 1;
+    this.order = order;
+    this.again();
+  }
+
+  private found(stage: Stage): Task[] {
+    const { model } = stage;
+    const wanted = this.filter.value.trim().toLowerCase();
+    const tasks = [...model.running(), ...model.tasks.values()].filter(task => {
+      if (this.failedOnly && !task.failed) return false;
+      if (stage.node >= 0 && task.node !== stage.node) return false;
+      if (!wanted) return true;
+      const error = model.errors.get(task.id);
+      return `${model.nameOf(task.node)} ${task.id} ${error?.type ?? ''} ${error?.text ?? ''}`.toLowerCase().includes(wanted);
+    });
+    const keys: Record<Order, (task: Task) => number | string> = {
+      state: task => (task.failed ? 0 : task.endUs < 0 ? 1 : 2),
+      function: task => model.nameOf(task.node),
+      start: task => task.startUs,
+      took: task => (task.endUs < 0 ? model.nowUs : task.endUs) - task.startUs,
+      waited: task => task.startUs - task.submitUs,
+      worker: task => task.lane
+    };
+    const key = keys[this.order];
+    const compare = (a: Task, b: Task): number => {
+      const [one, other] = [key(a), key(b)];
+      const order = typeof one === 'string' ? one.localeCompare(String(other)) : one - Number(other);
+      return order * this.direction || b.endUs - a.endUs;
+    };
+    return tasks.sort(compare);
+  }
+
+  private row(task: Task, stage: Stage): Row {
+    const { model } = stage;
+    const error = model.errors.get(task.id);
+    const lane = model.lanes[task.lane];
+    const text = error ? error.text || error.type : '';
+    const isRunning = task.endUs < 0;
+    const took = isRunning ? model.nowUs - task.startUs : task.endUs - task.startUs;
+    return {
+      key: `${task.id}`, task: task.id, selected: task.id === stage.task, failed: task.failed,
+      cells: [
+        { text: task.failed ? '✕ failed' : isRunning ? '● running' : '✓ finished' },
+        { text: cut(model.nameOf(task.node), 60), colour: colourOf(task.node) },
+        { text: model.cellOf(task.node)?.label ?? '' },
+        { text: lane ? nameOf(lane) : '' },
+        { text: task.startUs < 0 ? 'never' : moment(task.startUs, 2_000_000), number: true },
+        { text: task.startUs < 0 ? '' : duration(Math.max(0, took)), number: true },
+        { text: task.startUs > task.submitUs && !isRunning ? duration(task.startUs - task.submitUs) : '', number: true },
+        { text: task.attempt ? String(task.attempt + 1) : '', number: true },
+        { text: cut(text.split('\n')[0] ?? '', 120), title: text }
+      ]
+    };
+  }
+}

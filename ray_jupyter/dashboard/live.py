@@ -1,0 +1,108 @@
+"""The dashboard of this process: one feed, the kernel's link, the outputs that show it.
+
+Lives here: what is started when, and keeping the pictures in the notebook up to date. An output
+gets the newest snapshot when the work pauses, every half minute while it does not, and at the
+end of the session: what is saved is never far behind what was seen.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from ray_jupyter import session
+from ray_jupyter.dashboard.feed import Feed
+from ray_jupyter.dashboard.frames import Frame
+from ray_jupyter.dashboard.iopub import KernelLink, Shell
+from ray_jupyter.dashboard.output import bundle
+from ray_jupyter.dashboard.requests import Requests
+from ray_jupyter.runtime.protocol.ids import Reference
+
+KEEP_S, PAUSE_S = 30.0, 1.0
+_OUTPUTS_MAX = 8
+
+
+class Live:
+    """See the module.
+
+    Args:
+        shell: IPython's; without a kernel (a terminal) there are pictures only.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self.feed = Feed()
+        self.requests = Requests(self.feed, self.start)
+        self._shell = shell
+        kernel = getattr(shell, "kernel", None)
+        self._link = KernelLink(shell, self.requests) if kernel is not None else None
+        self._outputs: dict[str, dict[str, Any]] = {}
+        """The message each output belongs to, by its display id."""
+        self._kept_at_s = 0.0
+        self._kept_live = 0
+        self._quiet_since_s = 0.0
+        self.feed.variables = lambda: variables(dict(shell.user_ns), session.current)
+
+    def open(self) -> None:
+        """Listen for what front ends ask."""
+        if self._link is not None:
+            self._link.open()
+
+    def close(self) -> None:
+        """End the thread; outputs stay as they are."""
+        self.feed.stop()
+        if self._link is not None:
+            self._link.close()
+
+    def start(self) -> None:
+        """Send frames to the front ends, from now on."""
+        if self._link is not None and self._frame not in self.feed.sinks:
+            self.feed.attach(self._frame)
+        self.feed.start()
+
+    def show(self) -> None:
+        """Display the dashboard below the cell that is running."""
+        self.start()
+        shown, display_id = bundle(self.feed.snapshot()), uuid.uuid4().hex
+        self._shell.display_pub.publish(shown, transient={"display_id": display_id})
+        if self._link is None:
+            return
+        self._outputs[display_id] = self._shell.get_parent()
+        while len(self._outputs) > _OUTPUTS_MAX:
+            self._outputs.pop(next(iter(self._outputs)))
+
+    def _frame(self, frame: Frame) -> None:
+        assert self._link is not None
+        self._link.send(frame)
+        live, now_s = frame["totals"].get("live", 0), time.monotonic()
+        is_over = bool(frame.get("is_over"))
+        if live:
+            self._quiet_since_s = 0.0
+        elif not self._quiet_since_s:
+            self._quiet_since_s = now_s
+        paused = not live and now_s - self._quiet_since_s > PAUSE_S
+        news = frame["totals"].get("finished", 0) + frame["totals"].get("failed", 0)
+        due = now_s - self._kept_at_s > KEEP_S
+        if self._outputs and (news != self._kept_live or is_over) and (paused or due or is_over):
+            self._kept_at_s, self._kept_live = now_s, news
+            shown = bundle(self.feed.snapshot())
+            for display_id, parent in self._outputs.items():
+                self._link.update_output(display_id, shown, parent)
+
+
+def variables(namespace: dict[str, Any], backend: Any) -> dict[int, list[str]]:
+    """Return the names of notebook variables that hold each object, one list or tuple deep."""
+    names: dict[int, list[str]] = {}
+    if backend is None:
+        return names
+    for name, value in namespace.items():
+        if name.startswith("_") and not name.lstrip("_").isdigit():
+            continue
+        held = value[:1_000] if type(value) in (list, tuple) else [value]
+        for item in held:
+            # Nothing else is asked of users' objects: this is not their thread.
+            if issubclass(type(item), Reference) and item.session_id == backend.session_id:
+                found = names.setdefault(item.id, [])
+                if len(found) < 4:
+                    found.append(f"Out[{name.lstrip('_')}]" if name.startswith("_") else name)
+    return names

@@ -1,0 +1,91 @@
+"""``%ray_dashboard`` and ``%ray_report``.
+
+Lives here: options, and which cell runs now. Does not: what is shown (``ray_jupyter.dashboard``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import line_magic, magics_class, no_var_expand
+
+from ray_jupyter import session
+from ray_jupyter.dashboard.live import Live
+from ray_jupyter.dashboard.report import write_report
+from ray_jupyter.notebook.arguments import MagicParser, explained_by
+from ray_jupyter.notebook.extension import Extension, MagicGroup
+
+T = TypeVar("T")
+
+
+def _report_parser() -> MagicParser:
+    parser = MagicParser("%ray_report")
+    parser.add_argument("file", metavar="FILE", help="where to write it, such as run.html")
+    return parser
+
+
+_DASHBOARD = MagicParser("%ray_dashboard")
+_REPORT = _report_parser()
+
+
+@magics_class
+class DashboardMagics(MagicGroup):
+    """The dashboard from the notebook."""
+
+    parsers = (_DASHBOARD, _REPORT)
+
+    def __init__(self, extension: Extension) -> None:
+        super().__init__(extension)
+        shell = extension.shell
+        self.live = Live(shell)
+        self.live.open()
+        # Newer versions of IPython count a cell before it runs, older ones after it. This runs in
+        # a cell, whose source is the last that was stored.
+        number = len(shell.history_manager.input_hist_parsed) - 1
+        self._counted_ahead = max(0, min(1, shell.execution_count - number))
+
+    @explained_by(_DASHBOARD)
+    @no_var_expand
+    @line_magic
+    def ray_dashboard(self, line: str) -> None:
+        """Show the work while it runs: functions, workers, tasks, objects, logs.
+
+        The output stays live in JupyterLab and Notebook 7, and a picture of it stays in the
+        saved notebook.
+        """
+        __tracebackhide__ = True
+        _DASHBOARD.parse_line(line)
+        self.live.show()
+
+    @explained_by(_REPORT)
+    @no_var_expand
+    @line_magic
+    def ray_report(self, line: str) -> None:
+        """Write the session so far as one HTML file that works without a network."""
+        __tracebackhide__ = True
+        path = Path(_REPORT.parse_line(line).file).expanduser()
+        if session.current is None and self.live.feed.model is None:
+            raise UsageError("%ray_report: no session has run yet; there is nothing to report")
+        size_bytes = _written("%ray_report", lambda: write_report(path, self.live.feed))
+        print(f"{path} · {size_bytes / 1e6:.1f} MB")
+
+    def before_cell(self) -> None:
+        """Tell the feed which cell runs."""
+        number = self.shell.execution_count - self._counted_ahead
+        parent = self.shell.get_parent() if hasattr(self.shell, "kernel") else {}
+        cell_id = parent.get("metadata", {}).get("cellId") or f"In[{number}]"
+        self.live.feed.begin_cell(cell_id, f"[{number}]")
+
+    def detach(self) -> None:
+        """End the feed; what it has displayed stays."""
+        self.live.close()
+
+
+def _written(magic: str, write: Callable[[], T]) -> T:
+    try:
+        return write()
+    except OSError as error:
+        raise UsageError(f"{magic}: the file cannot be written: {error}") from None

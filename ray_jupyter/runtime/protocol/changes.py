@@ -1,0 +1,216 @@
+"""What has changed since somebody last asked, in a size that does not grow with the work.
+
+Lives here: which ended tasks are told one by one, and the sums of all others. Pure: both
+backends answer the question ``"changes"`` with it, the dashboard folds the answers.
+
+Rules
+    * Counts are exact: each ended task is in one answer, alone or in one group.
+    * An answer has a bounded size. A burst of a hundred thousand no-ops is some hundred tasks,
+      evenly spread, and a few groups; building it costs a fraction of what running them did.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from operator import attrgetter, itemgetter, sub
+from typing import Any, NamedTuple
+
+ARGUMENTS_MAX = 16
+"""So many arguments of a task are told: an edge more tells nobody anything."""
+FAILURES_MAX = 100
+"""So many failed tasks are told one by one in each answer, whatever else there is."""
+
+HELD_MAX = 8
+"""So many tasks of each worker are told: the one that runs, those below it, some of the next."""
+
+WAITING_MAX = 24
+"""So many of the newest tasks that wait are told."""
+
+CHUNK = 256
+"""So many tasks that end are summed at once; fewer since the last question are told one by one."""
+UNASKED_MAX = 300_000
+"""After so many tasks without a question nobody is gathering for any more."""
+
+
+class EndedTask(NamedTuple):
+    """A task that ended; ``start_ns`` is 0 if it never ran, ``worker`` then too."""
+
+    id: int
+    parent: int
+    name: str
+    status: str
+    pid: int
+    submit_ns: int
+    start_ns: int
+    end_ns: int
+    attempt: int
+    num_returns: int
+    arguments: tuple[int, ...]
+    worker: int
+    kind: str
+    actor: int
+    error_type: str
+    error_text: str
+    weight: int
+    """It stands for so many tasks, itself and others that are only in groups."""
+
+
+class Group(NamedTuple):
+    """Ended tasks that are not told one by one: equal names, fates, workers and epochs."""
+
+    name: str
+    kind: str
+    status: str
+    worker: int
+    epoch: int
+    """Of how many of the asked ``epochs_ns`` are not after their submission."""
+    number: int
+    wall_ns: int
+    max_ns: int
+    start_ns: int
+    """When the first of them started; 0 if none of them ran."""
+    end_ns: int
+    """When the last of them ended."""
+    retries: int
+    ids: bytes
+    """Of the tasks, 8 bytes each: whoever takes their results is drawn below them."""
+
+
+Record = tuple[Any, ...]
+"""See ``ClusterState.records``."""
+_ID, _SUBMITTED, _END, _ATTEMPT = itemgetter(0), itemgetter(5), itemgetter(7), itemgetter(8)
+_START, _KEY = itemgetter(6), itemgetter(2, 13, 3, 12)
+
+
+def ended(
+    records: Sequence[Record], most: int, epochs_ns: Sequence[int]
+) -> tuple[list[EndedTask], list[Group]]:
+    """Return the tasks to be told one by one, and the sums of the others.
+
+    Args:
+        records: of tasks that ended, in order.
+        most: so many tasks about, and as many failed ones as ``FAILURES_MAX``. Of every group
+            there is at least one, so that what happens rarely is seen in a flood.
+        epochs_ns: ascending; tasks submitted before and after one of them are not summed.
+    """
+    if len(records) <= most:
+        return [_task(record, 1) for record in records], []
+    tasks: list[EndedTask] = []
+    groups: list[Group] = []
+    for (name, kind, status, worker, epoch), members in _grouped(records, epochs_ns).items():
+        number = len(members)
+        share = max(1, most * number // len(records))
+        if status == "FAILED":
+            share = max(share, min(number, FAILURES_MAX))
+        stride = -(-number // share)
+        told = members[::stride]
+        tasks += [_task(record, stride) for record in told[:-1]]
+        tasks.append(_task(told[-1], number - stride * (len(told) - 1)))
+        del members[::stride]
+        if members:
+            ran = [r for r in members if r[6]] if not all(map(_START, members)) else members
+            starts_ns, ends_ns = list(map(_START, ran)), list(map(_END, members))
+            durations_ns = list(map(sub, map(_END, ran), starts_ns))
+            groups.append(Group(
+                name, kind, status, worker, epoch, len(members), sum(durations_ns),
+                max(durations_ns, default=0), min(starts_ns, default=0), max(ends_ns),
+                sum(map(_ATTEMPT, members)), array("q", map(_ID, members)).tobytes(),
+            ))  # fmt: skip
+    tasks.sort(key=attrgetter("end_ns"))
+    return tasks, groups
+
+
+class Watch:
+    """Gathers what ends for one who asks again and again; between two questions of a flood it sums.
+
+    Records are summed soon after they were made: later they have to be fetched from memory,
+    which takes twice the time that making them took.
+    """
+
+    __slots__ = ("_epochs_ns", "_fresh", "_groups", "_ids", "_number", "_tasks")
+
+    def __init__(self, epochs_ns: Sequence[int]) -> None:
+        self._begin(epochs_ns)
+
+    def _begin(self, epochs_ns: Sequence[int]) -> None:
+        self._epochs_ns = epochs_ns
+        self._fresh: list[Record] = []
+        self._tasks: list[EndedTask] = []
+        self._groups: dict[tuple[Any, ...], Group] = {}
+        self._ids: dict[tuple[Any, ...], list[bytes]] = {}
+        self._number = 0
+
+    def add(self, record: Record) -> bool:
+        """Take the record of a task that ended; return whether there will be no question more."""
+        fresh = self._fresh
+        fresh.append(record)
+        if len(fresh) < CHUNK:
+            return False
+        self._sum()
+        return self._number > UNASKED_MAX
+
+    def take(self, epochs_ns: Sequence[int]) -> tuple[list[EndedTask], list[Group]]:
+        """Return what ``ended`` would of everything since the last call; ``epochs_ns`` are next."""
+        if self._number:
+            self._sum()
+        tasks = self._tasks + [_task(record, 1) for record in self._fresh]
+        groups = [
+            group._replace(ids=b"".join(self._ids[key])) for key, group in self._groups.items()
+        ]
+        self._begin(epochs_ns)
+        return tasks, groups
+
+    def _sum(self) -> None:
+        if not self._fresh:
+            return
+        tasks, groups = ended(self._fresh, 1, self._epochs_ns)
+        self._number += len(self._fresh)
+        self._fresh.clear()
+        self._tasks += tasks
+        for group in groups:
+            key = group[:5]
+            before = self._groups.get(key)
+            self._groups[key] = group if before is None else _joined(before, group)
+            self._ids.setdefault(key, []).append(group.ids)
+
+
+def _joined(one: Group, other: Group) -> Group:
+    starts_ns = [group.start_ns for group in (one, other) if group.start_ns]
+    return Group(
+        *one[:5], one.number + other.number, one.wall_ns + other.wall_ns,
+        max(one.max_ns, other.max_ns), min(starts_ns, default=0), max(one.end_ns, other.end_ns),
+        one.retries + other.retries, b"",
+    )  # fmt: skip
+
+
+def _grouped(
+    records: Sequence[Record], epochs_ns: Sequence[int]
+) -> dict[tuple[Any, ...], list[Record]]:
+    """Return the records by name, kind, status, worker and epoch. This is the hot part."""
+    first = epoch_of(min(map(_SUBMITTED, records)), epochs_ns)
+    last = epoch_of(max(map(_SUBMITTED, records)), epochs_ns)
+    groups: defaultdict[tuple[Any, ...], list[Record]] = defaultdict(list)
+    if first == last:
+        for key, record in zip(map(_KEY, records), records, strict=True):
+            groups[key].append(record)
+        return {(*key, first): members for key, members in groups.items()}
+    for record in records:
+        key = (*_KEY(record), epoch_of(record[5], epochs_ns))
+        groups[key].append(record)
+    return groups
+
+
+def epoch_of(submit_ns: int, epochs_ns: Sequence[int]) -> int:
+    """Return how many of ``epochs_ns`` are not after ``submit_ns``."""
+    return bisect_right(epochs_ns, submit_ns)
+
+
+def _task(record: Record, weight: int) -> EndedTask:
+    error_type, error_text = record[15] or ("", "")
+    arguments = record[10][:ARGUMENTS_MAX]
+    return EndedTask._make(
+        (*record[:10], arguments, *record[12:15], error_type, error_text, weight)
+    )

@@ -1,0 +1,176 @@
+"""The widget's module in a blank page, with a model that only pretends: no Jupyter at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULE = ROOT / "ray_jupyter" / "dashboard" / "static" / "dashboard.js"
+RECORDING = ROOT / "labextension" / "test" / "recording.json"
+PAGE = """<!doctype html><body style="margin:0"><div id="at" style="height:500px"></div>
+<script type="module">
+const model = { state: { snapshot: {}, height_css_px: 400 }, heard: {}, sent: [],
+  get(name) { return this.state[name]; },
+  on(name, act) { (this.heard[name] ||= []).push(act); }, off(name) { delete this.heard[name]; },
+  send(content) { this.sent.push(content); },
+  say(name, content) { for (const act of this.heard[name] || []) act(content); } };
+window.model = model;
+window.dashboard = await import("/dashboard.js");
+window.undo = window.dashboard.default.render({ model, el: document.getElementById("at") });
+</script>"""
+
+
+@pytest.fixture
+def page(context: Any) -> Iterator[Any]:
+    made = context.new_page()
+    made.set_default_timeout(20_000)
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    made.route("**/*", lambda route: route.fulfill(
+        body=MODULE.read_text() if route.request.url.endswith(".js") else PAGE,
+        content_type="text/javascript" if route.request.url.endswith(".js") else "text/html",
+    ))  # fmt: skip
+    made.goto("http://dashboard.test/")
+    made.wait_for_function("!!window.undo")
+    yield made
+    assert errors == []
+
+
+@pytest.fixture
+def recording() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RECORDING.read_text())
+    return found
+
+
+def frame(**change: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {
+        name: [] for name in ("cells", "nodes", "edges", "lanes", "tasks", "errors")
+    }
+    return {
+        "version": 1, "session": "s", "kind": "delta", "seq": 1, "now_us": 10**6, "totals": {},
+        "bins": {"width_us": 1000, "lanes": {}, "all": False}, **empty, **change,
+    }  # fmt: skip
+
+
+def take(page: Any, told: dict[str, Any]) -> None:
+    page.evaluate("frame => window.model.say('msg:custom', { frame })", told)
+
+
+def test_a_recorded_session_is_shown_and_acknowledged(page: Any, recording: dict[str, Any]) -> None:
+    assert page.get_by_text("No runtime is running yet").is_visible()
+    for told in recording["frames"]:
+        take(page, told)
+    page.get_by_role("button", name="load, cell [3]").wait_for()
+    last = recording["frames"][-1]["seq"]
+    page.wait_for_function(
+        "seq => document.getElementById('at').shadowRoot.querySelector('.app').dataset.seq == seq",
+        arg=last,
+    )
+    assert page.evaluate("window.model.sent.at(-1)") == {"seen": last}
+    for name in ("Graph", "Timeline", "Workers", "Objects", "Tasks", "Logs", "Overview"):
+        page.get_by_role("tab", name=name).click()
+        page.get_by_role("button", name="Show this view as a table").click()
+        page.locator("caption").wait_for()
+        page.get_by_role("button", name="Show this view as a table").click()
+
+
+def test_another_session_takes_the_place_of_the_first(page: Any) -> None:
+    take(page, frame(kind="snapshot", now_us=9 * 10**6, totals={"finished": 70}))
+    page.get_by_text("70", exact=True).wait_for()
+    take(page, frame(kind="snapshot", session="t", now_us=10**5, totals={"finished": 3}))
+    page.get_by_text("3", exact=True).wait_for()
+
+
+def test_keys_reach_everything(page: Any, recording: dict[str, Any]) -> None:
+    take(page, recording["last"])
+    page.get_by_role("tab", name="Overview").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_role("tab", name="Logs").get_attribute("aria-selected") == "true"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="clean, cell").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("The selected task", exact=True).get_by_text("finished").wait_for()
+    page.keyboard.press("Escape")
+    assert page.get_by_label("The selected task", exact=True).is_hidden()
+
+
+def test_each_picture_can_be_saved(page: Any, recording: dict[str, Any]) -> None:
+    from xml.etree import ElementTree
+
+    take(page, recording["last"])
+    for name in ("Overview", "Graph", "Timeline", "Workers", "Objects"):
+        page.get_by_role("tab", name=name).click()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save this view as an SVG file").click()
+        assert ElementTree.parse(saved.value.path()).getroot().tag.endswith("svg")
+
+
+def test_names_are_text_everywhere(page: Any) -> None:
+    evil = '<img src=x onerror="window.hacked=1">'
+    take(page, frame(
+        kind="snapshot", cells=[[0, "", ""], [1, "c", evil]],
+        nodes=[[0, evil, "task", 1, 0, 0, 1, 1, 0, 1, 1, 0, 1]],
+        lanes=[[0, 1, 9, "RUNNING", evil, 0, 5, 0, 1, 10, 10]],
+        tasks=[[3, 0, 0, 1, 2, 3, 1, 0, 1, 0, [], 1]], errors=[[3, evil, evil]],
+        objects=[[3, 1, evil, 1, [9], 0, False, 0, [evil]]], logs=[[1, 3, 9, "stdout", evil]], hints=[evil],
+    ))  # fmt: skip
+    for name in ("Graph", "Timeline", "Workers", "Objects", "Tasks", "Logs"):
+        page.get_by_role("tab", name=name).click()
+        page.get_by_role("button", name="Show this view as a table").click()
+        page.locator("table:visible").get_by_text("onerror").first.wait_for()
+        page.get_by_role("button", name="Show this view as a table").click()
+    page.get_by_role("tab", name="Tasks").click()
+    page.get_by_role("cell", name="✕ failed").click()
+    page.get_by_label("The selected task", exact=True).get_by_text("onerror").first.wait_for()
+    assert (
+        page.evaluate("document.getElementById('at').shadowRoot.querySelectorAll('img').length")
+        == 0
+    )
+    assert page.evaluate("window.hacked") is None
+
+
+def test_a_million_tasks_do_not_stop_the_page(page: Any) -> None:
+    nodes = [[i, f"f{i}", "task", 0, 0, 0, 250_000, 0, 0, 10**8, 10, 0, 10**8] for i in range(4)]
+    lanes = [[i, i, 90 + i, "RUNNING", "", i % 4, 0, 0, 0, 900, 10**8] for i in range(8)]
+    bins = {str(lane): [[at, 700, at % 4] for at in range(256)] for lane in range(8)}
+    take(page, frame(
+        kind="snapshot", now_us=10**8, nodes=nodes, lanes=lanes, totals={"finished": 10**6},
+        bins={"width_us": 400_000, "lanes": bins, "all": True},
+    ))  # fmt: skip
+    page.evaluate(
+        """() => { for (let k = 0; k < 50; k++) { const rows = [];
+        for (let i = 0; i < 2000; i++) { const id = k * 2000 + i + 1;
+          rows.push([id, i % 4, i % 8, id * 900, id * 1000, id * 1000 + 900, 0, 0, 1, 0, [], 10]); }
+        const s = window.model.heard['msg:custom'][0];
+        s({ frame: { version: 1, session: 's', kind: 'delta', seq: 2 + k, now_us: 1e8, totals: { finished: 1e6 }, cells: [],
+          nodes: [], edges: [], lanes: [], errors: [], tasks: rows, bins: { width_us: 400000, lanes: {}, all: false } } }); } }"""
+    )
+    page.get_by_role("tab", name="Timeline").click()
+    page.get_by_role("tabpanel").get_by_text("tasks as tiles").wait_for()
+    for _ in range(5):
+        page.get_by_role("tabpanel").get_by_role("button", name="Zoom in").click()
+    page.get_by_role("tabpanel").get_by_text("drawn one by one").wait_for()
+    longest_ms = page.evaluate(
+        """async () => { let most = 0; const at = document.getElementById('at').shadowRoot;
+        for (const name of ['overview', 'graph', 'timeline', 'workers', 'tasks', 'logs']) {
+          const start = performance.now(); at.getElementById('tab-' + name).click();
+          await new Promise(requestAnimationFrame); most = Math.max(most, performance.now() - start); }
+        return most; }"""
+    )
+    print(f"longest change of view with 50,000 single tasks: {longest_ms:.0f} ms")
+
+
+def test_reduced_motion_and_closing(page: Any, recording: dict[str, Any]) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    take(page, recording["last"])
+    node = page.locator("g.node").first
+    node.wait_for()
+    assert node.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+    page.evaluate("window.undo()")
+    assert page.evaluate("Object.keys(window.model.heard)") == []

@@ -1,0 +1,145 @@
+"""Ended tasks told one by one and in sums: nothing is lost, and nothing grows."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ray_jupyter.runtime.protocol import changes
+from ray_jupyter.runtime.protocol.changes import FAILURES_MAX, EndedTask, Group, ended, epoch_of
+
+NAMES = ("load", "clean", "<img onerror=alert(1)>")
+
+
+@st.composite
+def records(draw: st.DrawFn, most: int = 60) -> list[tuple[Any, ...]]:
+    found = []
+    for task_id in range(1, draw(st.integers(0, most)) + 1):
+        submit_ns = draw(st.integers(1, 100))
+        start_ns = draw(st.sampled_from([0, submit_ns, submit_ns + 5]))
+        status = draw(st.sampled_from(["FINISHED", "FINISHED", "FAILED"]))
+        error = ("TASK_CANCELLED", "why") if status == "FAILED" else None
+        found.append((
+            task_id, 0, draw(st.sampled_from(NAMES)), status, 41, submit_ns, start_ns,
+            (start_ns or submit_ns) + draw(st.integers(0, 50)), draw(st.integers(0, 2)), 1,
+            tuple(range(draw(st.sampled_from([0, 1, 40])))), 0, draw(st.integers(1, 2)), "task", 0, error,
+        ))  # fmt: skip
+    return found
+
+
+def sums(tasks: list[EndedTask], groups: list[Group]) -> dict[Any, tuple[int, int, int]]:
+    """Return (number, time, retries) by name, status and worker."""
+    number, wall_ns, retries = Counter[Any](), Counter[Any](), Counter[Any]()
+    for task in tasks:
+        key = task.name, task.status, task.worker
+        number[key] += 1
+        wall_ns[key] += task.end_ns - task.start_ns if task.start_ns else 0
+        retries[key] += task.attempt
+    for group in groups:
+        key = group.name, group.status, group.worker
+        number[key] += group.number
+        wall_ns[key] += group.wall_ns
+        retries[key] += group.retries
+    return {key: (number[key], wall_ns[key], retries[key]) for key in number}
+
+
+@given(records(), st.integers(1, 80), st.lists(st.integers(1, 100), max_size=3).map(sorted))
+def test_sums_do_not_depend_on_how_many_are_told_one_by_one(
+    given_records: list[tuple[Any, ...]], most: int, epochs_ns: list[int]
+) -> None:
+    every, no_groups = ended(given_records, 10_000, epochs_ns)
+    some, groups = ended(given_records, most, epochs_ns)
+    assert no_groups == []
+    assert [task.id for task in every] == [record[0] for record in given_records]
+    assert sums(some, groups) == sums(every, [])
+    assert sum(task.weight for task in some) == len(given_records)
+    assert {(t.name, t.status, t.worker) for t in some} == {
+        (t.name, t.status, t.worker) for t in every
+    }
+
+
+def test_a_flood_is_a_few_rows_and_what_is_rare_is_among_them() -> None:
+    flood: list[Any] = [
+        (i, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None)
+        for i in range(10_000)
+    ]
+    flood[777] = (777, 0, "rare", "FAILED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, ("X", "y"))
+    tasks, groups = ended(flood, 100, [])
+    assert len(tasks) <= 102
+    assert [(task.name, task.weight) for task in tasks if task.name == "rare"] == [("rare", 1)]
+    assert [(group.name, group.number) for group in groups] == [("noop", 9_999 - (len(tasks) - 1))]
+
+
+def test_many_failures_are_told_one_by_one_up_to_a_limit() -> None:
+    failures = [
+        (i, 0, "bad", "FAILED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, ("X", "y"))
+        for i in range(5_000)
+    ]
+    tasks, _ = ended(failures, 10, [])
+    assert FAILURES_MAX // 2 < len(tasks) <= FAILURES_MAX
+
+
+def test_epochs_part_what_was_submitted_before_and_after() -> None:
+    assert [epoch_of(when_ns, [10, 20]) for when_ns in (9, 10, 19, 20, 99)] == [0, 1, 1, 2, 2]
+    told: list[Any] = [
+        (
+            i,
+            0,
+            "f",
+            "FINISHED",
+            41,
+            submit_ns,
+            submit_ns,
+            submit_ns,
+            0,
+            1,
+            (),
+            0,
+            1,
+            "task",
+            0,
+            None,
+        )
+        for i, submit_ns in enumerate([5] * 10 + [15] * 10)
+    ]
+    tasks, groups = ended(told, 2, [10])
+    assert Counter(group.epoch for group in groups) == {0: 1, 1: 1}
+    assert len(tasks) == 2
+
+
+@given(records(), st.lists(st.integers(0, 60), max_size=5), st.integers(1, 9))
+def test_what_is_gathered_between_questions_adds_up(
+    given_records: list[tuple[Any, ...]], questions: list[int], chunk: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(changes, "CHUNK", chunk)
+        watch = changes.Watch([50])
+        tasks: list[EndedTask] = []
+        groups: list[Group] = []
+        for index, record in enumerate([*given_records, None]):
+            if index in questions or record is None:
+                some, sums_of = watch.take([50])
+                tasks += some
+                groups += sums_of
+            if record is not None:
+                assert watch.add(record) is False
+    every, _ = ended(given_records, 10_000, [50])
+    assert sums(tasks, groups) == sums(every, [])
+    assert sum(task.weight for task in tasks) == len(given_records)
+    told = [task.id for task in tasks] + [i for g in groups for i in array("q", g.ids)]
+    assert sorted(told) == [record[0] for record in given_records]
+
+
+def test_few_tasks_are_told_one_by_one_and_nobody_is_gathered_for_without_asking() -> None:
+    record = (1, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None)
+    watch = changes.Watch([])
+    for _ in range(changes.CHUNK - 1):
+        watch.add(record)
+    tasks, groups = watch.take([])
+    assert (len(tasks), groups) == (changes.CHUNK - 1, [])
+    assert any(watch.add(record) for _ in range(changes.UNASKED_MAX + 2 * changes.CHUNK))
