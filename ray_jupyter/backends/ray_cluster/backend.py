@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ray
 
@@ -42,6 +42,9 @@ from ray_jupyter.runtime.protocol.specs import (
     full_name,
 )
 from ray_jupyter.runtime.store.serialization import serialize
+
+if TYPE_CHECKING:
+    from ray_jupyter.runtime.client.failed import FailedCall
 
 T = TypeVar("T")
 

@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.output import FAILURE, RICH, STDERR, Output
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
@@ -34,6 +33,8 @@ class Listener:
 
 
 def _readable(output: Output) -> Output:
+    from ray_jupyter.runtime.client.task_errors import text_of_task_error  # heavy, and rarely used
+
     root, task_id, name, _, _, data = output
     text = unseen_text(name, text_of_task_error(data))
     return root, task_id, "", 0, STDERR, text.encode()
