@@ -23,7 +23,12 @@ PACKAGE = str(Path(ray.__file__).parent)
 def running_session() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ray.init(num_cpus=1, object_store_memory="100MB")
+    # Hundreds of collections follow: they need not look at what is there already, which is much
+    # in a process that has run other tests.
+    gc.collect()
+    gc.freeze()
     yield
+    gc.unfreeze()
     ray.shutdown()
     signal.signal(signal.SIGINT, before)
 
