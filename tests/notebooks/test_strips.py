@@ -118,7 +118,7 @@ def test_not_below_capture(started: Any) -> None:
 def test_it_does_not_run_on_when_the_session_has_ended(started: Any, tmp_path: Path) -> None:
     strip = Strip(started, started.send(f"ref = wait.remote({str(tmp_path / 'go')!r})"))
     strip.until("1 running")
-    started.run("%ray_stop")
+    started.send("%ray_stop")  # not ``run``, which would take the message that is waited for
     strip.until("the session ended before these tasks")
 
 

@@ -23,6 +23,9 @@ from ray_jupyter.runtime.core import (
 from ray_jupyter.testing import simulation
 
 SEEDS = 200
+RARE = 523
+"""Goes first: in it, a task is in a queue when what it needs is lost. When programs or accidents
+change, look for another one."""
 Patch = pytest.MonkeyPatch
 
 
@@ -145,7 +148,7 @@ def run_in_any_environment(patch: Patch) -> None:
 
 
 def run_seeds() -> None:
-    for seed in range(SEEDS):
+    for seed in (RARE, *range(SEEDS)):
         simulation.run(seed)
 
 
