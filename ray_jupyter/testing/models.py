@@ -53,6 +53,9 @@ class CoreModel:
     objects: dict[int, ModelObject] = field(default_factory=dict)
     held: dict[int, set[int]] = field(default_factory=dict)
     """By process."""
+    remembered: set[int] = field(default_factory=set)
+    """What failed tasks were given and may need again: which of them are remembered is not
+    modelled here (``test_resuming`` has that), so the core says so."""
 
     # What happens
 
@@ -245,7 +248,7 @@ class CoreModel:
     def existing(self) -> set[int]:
         """Return the objects that must exist: all that somebody can still reach."""
         live = [self.tasks[task_id] for task_id in self.live()]
-        roots = [i for held in self.held.values() for i in held]
+        roots = [*self.remembered, *(i for held in self.held.values() for i in held)]
         roots += [i for task in live for i in (*task.deps, *task.held)]
         roots += [i for t in live for i in t.results if self.objects[i].value is None]
         return self._reachable(roots)

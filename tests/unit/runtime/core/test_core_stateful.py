@@ -357,6 +357,8 @@ class CoreMachine(StreamRules):
         state = self.core.state
         check(state)
         assert set(state.tasks) == self.model.live()
+        known = state.remains.values()
+        self.model.remembered = {i for r in known for i in (*r.deps, *r.held)}
         assert set(state.objects) == self.model.existing()
         for object_id, record in state.objects.items():
             expected = self.model.objects[object_id].value
