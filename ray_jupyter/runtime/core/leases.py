@@ -77,6 +77,14 @@ def may_resume(state: ClusterState, worker: ClientRecord) -> bool:
     return worker.lease is None or not worker.lease_released or fits(state, _lent(worker.lease))
 
 
+def kept(worker: ClientRecord) -> Shape:
+    """Return what does not come back by itself: an actor's lease, GPUs of a task that waits."""
+    if worker.lease is None or worker.actor is not None:
+        return worker.lease or ()
+    lent = _lent(worker.lease) if worker.lease_released else worker.lease
+    return tuple(item for item in worker.lease if item not in lent)
+
+
 def _lent(shape: Shape) -> Shape:
     """Return what a waiting worker gives back of its lease."""
     return tuple(item for item in shape if item[0] != devices.GPU)

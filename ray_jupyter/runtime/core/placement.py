@@ -67,12 +67,15 @@ def enqueue(state: ClusterState, task: TaskRecord, *, front: bool = False) -> No
 
 
 def _attainable(state: ClusterState, shape: Shape) -> bool:
-    """Return whether it fits once tasks end; what actors have does not come back."""
+    """Return whether it fits once tasks end.
+
+    What actors have does not come back. Nor may anybody wait for what a waiting task keeps: it
+    could be waiting for those who would be held up meanwhile.
+    """
     limit = dict(state.total)
     for worker in state.clients.values():
-        if worker.actor is not None and worker.lease is not None:
-            for name, units in worker.lease:
-                limit[name] = limit.get(name, 0) - units
+        for name, units in leases.kept(worker):
+            limit[name] = limit.get(name, 0) - units
     return all(limit.get(name, 0) >= units for name, units in shape)
 
 

@@ -10,6 +10,7 @@ import pytest
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core import placement
 
 Pick = Callable[[list[c.Command], type[Any]], list[Any]]
 A, B = (("environment a", 0),), (("environment b", 0),)
@@ -64,6 +65,18 @@ def test_a_task_that_waits_keeps_its_devices(session: Any) -> None:
     assert session.state.available == {"CPU": 20_000, "GPU": 10_000}
     session(e.Unblocked(1))
     assert session.state.available == {"CPU": 10_000, "GPU": 10_000}
+
+
+def test_nobody_is_held_up_for_devices_that_a_waiting_task_keeps(session: Any) -> None:
+    """What it waits for could be among those that are held up."""
+    session.join(1)
+    session.join(2)
+    session.submit(10, template=session.define(0, more=gpus(2)))
+    waiter = session.state.tasks[10].worker
+    session.submit(11, template=session.define(1, more=gpus(1)))
+    session(e.Blocked(waiter, [99], []))
+    session.now_ns += 2 * placement.PATIENCE_NS
+    assert session.sent(session.submit(12, template=session.define(1))) == {3 - waiter: [12]}
 
 
 def test_an_actor_keeps_its_devices(session: Any) -> None:
