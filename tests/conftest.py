@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -53,6 +54,19 @@ def seed() -> int:
 def seeded() -> None:
     """Every test starts from the printed seed, whatever ran before it."""
     random.seed(SEED)
+
+
+@pytest.fixture(autouse=True)
+def bare_collector() -> Iterator[None]:
+    """No callbacks of the garbage collector: hypothesis leaves one.
+
+    A signal that comes during a collection strikes in the first one that runs after it, where
+    Python ignores a ``KeyboardInterrupt``: tests that press Ctrl-C would wait in vain.
+    """
+    callbacks = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = callbacks
 
 
 @pytest.fixture(scope="session", autouse=True)

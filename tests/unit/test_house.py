@@ -247,4 +247,4 @@ def test_what_names_a_machine_is_recognised() -> None:
     assert HOME.search("cd /" + "root/project")
     assert HOME.search("file:///" + "home/somebody")
     assert not HOME.search("tests/work/of/ours")
-    assert not HOME.search("~/work/x")
+    assert not HOME.search("~/" + "work/x")
