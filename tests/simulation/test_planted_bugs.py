@@ -136,7 +136,7 @@ def believe_that_nothing_gets_lost(patch: Patch) -> None:
 
 
 def forget_who_waits_for_a_lost_object(patch: Patch) -> None:
-    patch.setattr(reconstruction, "_have_others_wait", lambda state, lost: None)
+    patch.setattr(reconstruction, "have_others_wait", lambda state, lost: None)
 
 
 def run_in_any_environment(patch: Patch) -> None:

@@ -7,6 +7,8 @@ waits for the object as if its task had never ended.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ray_jupyter.runtime.core import lineage, recovery, references
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.state import ClusterState, LineageRecord, ObjectRecord, TaskRecord
@@ -34,7 +36,7 @@ def lose(
     else:
         assert lost.lineage is not None, "without lineage there is an obstacle"
         lost.value = None
-        _have_others_wait(state, lost)
+        have_others_wait(state, [lost])
         tasks = [_run_again(state, known, now_ns) for known in order]
         lost.producer = state.tasks[lost.lineage.task]
         for task in tasks:
@@ -42,18 +44,20 @@ def lose(
                 recovery.admit(state, out, task)
 
 
-def _have_others_wait(state: ClusterState, lost: ObjectRecord) -> None:
-    """Tasks that have the object among their dependencies miss it again.
+def have_others_wait(state: ClusterState, lost: Iterable[ObjectRecord]) -> None:
+    """Tasks that have some of these objects among their dependencies miss them again.
 
     Those with a worker have its path: they will find out, and wait there.
     """
+    by_id = {record.id: record for record in lost}
     for task in state.tasks.values():
-        count = task.deps.count(lost.id)
-        if count and task.state in (PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT):
+        missed = [by_id[i] for i in task.deps if i in by_id]
+        if missed and task.state in (PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT):
             if task.state is PENDING_NODE_ASSIGNMENT:
                 task.move(PENDING_ARGS_AVAIL)
-            task.missing += count
-            lost.dependents = (lost.dependents or []) + [task] * count
+            task.missing += len(missed)
+            for record in missed:
+                record.dependents = [*(record.dependents or ()), task]
 
 
 def _run_again(state: ClusterState, known: LineageRecord, now_ns: int) -> TaskRecord:

@@ -19,6 +19,7 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core import recovery
 from ray_jupyter.runtime.core.failures import RemainsRecord
 from ray_jupyter.runtime.core.outbox import Outbox
+from ray_jupyter.runtime.core.reconstruction import have_others_wait
 from ray_jupyter.runtime.core.references import await_missing, discard, release_template
 from ray_jupyter.runtime.core.state import ClusterState, TaskRecord, TemplateRecord
 from ray_jupyter.runtime.protocol.messages import TASK
@@ -85,6 +86,7 @@ def resume(state: ClusterState, out: Outbox, event: e.ResumeRequested, now_ns: i
     retracted = [state.objects[i] for i in failure.remains]
     stuck = len(records) - len(retracted)
     _tell(state, out, [record.id for record in retracted])
+    have_others_wait(state, retracted)  # those that wait for something else, too
     tasks = {r.task: _run_again(state, r, template if r is known else None, now_ns) for r in again}
     for record in retracted:
         record.value, record.failure = None, None

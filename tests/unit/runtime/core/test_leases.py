@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from ray_jupyter.runtime.core import commands as c
-from ray_jupyter.runtime.core import devices
+from ray_jupyter.runtime.core import devices, placement
 from ray_jupyter.runtime.core import events as e
-from ray_jupyter.runtime.core import placement
 
 Pick = Callable[[list[c.Command], type[Any]], list[Any]]
 A, B = (("environment a", 0),), (("environment b", 0),)

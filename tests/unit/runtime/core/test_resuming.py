@@ -75,6 +75,14 @@ def test_the_inputs_stay_while_the_error_is_held_and_no_longer(failed: Any) -> N
     assert not failed.state.remains
 
 
+def test_who_waits_for_something_else_waits_for_it_as_well(failed: Any) -> None:
+    failed.submit(20, template=failed.define())
+    failed.submit(21, template=failed.define(), deps=(20, 10, 10))
+    resume(failed, 10)
+    assert failed.sent(failed.finish(1, 20)) == {1: [10]}
+    assert 21 in failed.sent(failed.finish(1, 10, b"good"))[1]
+
+
 def test_it_may_fail_again_and_be_resumed_again(failed: Any) -> None:
     resume(failed, 11)
     failed.finish(1, 10, b"another error", status=ERROR)
