@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ray_jupyter.environment import check_environment
 from ray_jupyter.runtime.protocol.messages import (
     AFTER,
     MAX_CALLS,
@@ -58,8 +57,12 @@ def _check(
         name = "num_returns" if name == "num_return_vals" and kind == "tasks" else name
         if name in known:
             known[name](name, value)
-            # A relative path is relative to where it is written, not to where the task runs.
-            checked[name] = check_environment(name, value) if name == RUNTIME_ENV else value
+            if name == RUNTIME_ENV:
+                from ray_jupyter.environment import check_environment  # importing us stays light
+
+                # A relative path is relative to where it is written, not to where the task runs.
+                value = check_environment(name, value)
+            checked[name] = value
         elif name in neutral:
             if not any(value is plain or value == plain for plain in neutral[name]):
                 raise NotImplementedError(

@@ -10,11 +10,9 @@ IPython shows (``notebook.errors_shown``).
 from __future__ import annotations
 
 import sys
-import traceback
 from types import TracebackType
 
 from ray_jupyter.errors import RayTaskError
-from ray_jupyter.runtime.client.tracebacks import without_engine
 
 
 def install() -> None:
@@ -34,6 +32,10 @@ def show(cls: type[BaseException], error: BaseException, trace: TracebackType | 
     if not isinstance(error, RayTaskError):
         sys.__excepthook__(cls, error, trace)
         return
+    import traceback  # as rarely used as an error ends a program: importing us stays light
+
+    from ray_jupyter.runtime.client.tracebacks import without_engine
+
     cause = error.innermost().cause
     lines = traceback.format_exception(type(cause), cause, without_engine(trace))
     sys.stderr.write("".join(lines) + f"  {error.where()}\n")

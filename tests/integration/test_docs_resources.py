@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from ray_jupyter.testing.examples import check_example
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "resources.md"
 EXAMPLES = re.findall(
@@ -29,14 +29,5 @@ def test_example(name: str, source: str, mode: str, tmp_path: Path) -> None:
     """``# -> text`` says what comes out; ``...`` in it stands for anything."""
     if mode == "inline" and name in NEEDS_PROCESSES:
         pytest.skip("the page says that this needs processes")
-    program = tmp_path / "example.py"
-    program.write_text(source, encoding="utf-8")
     hidden = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    done = subprocess.run(
-        [sys.executable, str(program)], env={**hidden, "RAY_JUPYTER_MODE": mode},
-        capture_output=True, text=True, timeout=50, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    promised = re.findall(r"# -> (.*)", source)
-    pattern = "\n".join(re.escape(line).replace(r"\.\.\.", ".*") for line in promised)
-    assert re.fullmatch(pattern, done.stdout.strip()), f"{done.stdout!r} is not {promised!r}"
+    check_example(source, tmp_path, environment={**hidden, "RAY_JUPYTER_MODE": mode})

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter.testing.examples import examples_of, promises_of, run_example
 from ray_jupyter.testing.suite.base import eventually
 from ray_jupyter.util.state import summarize_tasks
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "state.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+PROGRAMS = examples_of(PAGE)
 SHELLS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
@@ -32,15 +33,9 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("source", PROGRAMS, ids=range(len(PROGRAMS)))
 def test_program(source: str, tmp_path: Path) -> None:
-    program = tmp_path / "example.py"
-    program.write_text(source, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        capture_output=True, text=True, timeout=50, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    promised = "\n".join(re.findall(r"# -> (.*)", source))
-    assert matches(promised, done.stdout, "..."), f"{done.stdout!r} is not {promised!r}"
+    printed = run_example(source, tmp_path)
+    promised = "\n".join(promises_of(source))
+    assert matches(promised, printed, "..."), f"{printed!r} is not {promised!r}"
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=range(len(SHELLS)))

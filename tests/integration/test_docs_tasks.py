@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter.testing.examples import examples_of, promises_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tasks.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+EXAMPLES = examples_of(PAGE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,7 +29,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example_prints_what_it_says(source: str) -> None:
-    promised = re.findall(r"# -> (.*)", source)
+    promised = promises_of(source)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(source, str(PAGE), "exec"), {"__name__": "__main__"})

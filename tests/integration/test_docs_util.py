@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from ray_jupyter.testing.examples import check_example
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "util.md"
 EXAMPLES = re.findall(
@@ -26,14 +26,5 @@ def test_every_section_has_an_example() -> None:
 )
 def test_example(source: str, mode: str, tmp_path: Path) -> None:
     """``# -> text`` says what comes out; ``...`` in it stands for anything."""
-    program = tmp_path / "example.py"
-    program.write_text(source, encoding="utf-8")
     environment = {**os.environ, "RAY_JUPYTER_MODE": mode, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(program)], env=environment,
-        capture_output=True, text=True, timeout=50, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    promised = re.findall(r"# -> (.*)", source)
-    pattern = "\n".join(re.escape(text).replace(r"\.\.\.", ".*") for text in promised)
-    assert re.fullmatch(pattern, done.stdout.strip()), f"{done.stdout!r} is not {promised!r}"
+    check_example(source, tmp_path, options=("-W", "error"), environment=environment)

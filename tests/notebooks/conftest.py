@@ -20,6 +20,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_core.utils import run_sync
 
 REPLY_S = 30.0
+ARRIVAL_S = 20.0
 
 
 async def _nothing() -> None: ...
@@ -90,6 +91,15 @@ class Kernel:
             if answer["parent_header"].get("msg_id") == message_id:
                 reply.status = answer["content"]["status"]
                 return reply
+
+    def arriving(self, timeout_s: float = ARRIVAL_S) -> Iterator[dict[str, Any]]:
+        """Yield what the kernel publishes, whatever cell it belongs to, for so long."""
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            try:
+                yield self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                continue
 
     @staticmethod
     def is_strip(content: dict[str, Any]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +22,8 @@ def started(kernel: Any) -> Any:
 
 def hear(kernel: Any, wanted: Any) -> dict[str, Any]:
     """Return the first message of the IOPub channel that is wanted."""
-    deadline_s = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline_s:
-        try:
-            message: dict[str, Any] = kernel.client.get_iopub_msg(timeout=1)
-        except queue.Empty:
-            continue
+    message: dict[str, Any]
+    for message in kernel.arriving():
         if wanted(message):
             return message
     raise AssertionError("the message did not come")

@@ -6,7 +6,6 @@ it runs them as readers do.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ray_jupyter.testing.scripts import load_script
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MACHINE = re.compile(r"/(?:tmp|root|home|Users|work|usr)/|File ~/")
@@ -22,12 +23,7 @@ MACHINE = re.compile(r"/(?:tmp|root|home|Users|work|usr)/|File ~/")
 
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("notebooks_run", FOLDER / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(FOLDER / "run.py")
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import queue
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-WAIT_S = 20.0
 
 
 @pytest.fixture
@@ -29,12 +25,7 @@ def started(kernel: Any) -> Any:
 def streams(kernel: Any, until: str) -> list[tuple[str, str, str]]:
     """Return (parent id, stream, text) of what arrives, until a text contains ``until``."""
     found: list[tuple[str, str, str]] = []
-    deadline_s = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline_s:
-        try:
-            message = kernel.client.get_iopub_msg(timeout=1)
-        except queue.Empty:
-            continue
+    for message in kernel.arriving():
         if message["msg_type"] == "stream":
             content = message["content"]
             found.append((message["parent_header"]["msg_id"], content["name"], content["text"]))

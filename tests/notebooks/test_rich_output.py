@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import queue
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-WAIT_S = 20.0
 
 
 @pytest.fixture
@@ -22,12 +18,7 @@ def started(kernel: Any) -> Any:
 def messages(kernel: Any, until: str) -> list[tuple[str, str, dict[str, Any]]]:
     """Return (parent id, type, content) of what is shown, until a text contains ``until``."""
     found: list[tuple[str, str, dict[str, Any]]] = []
-    deadline_s = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline_s:
-        try:
-            message = kernel.client.get_iopub_msg(timeout=1)
-        except queue.Empty:
-            continue
+    for message in kernel.arriving():
         kind, content = message["msg_type"], message["content"]
         if "data" in content and kernel.is_strip(content):
             continue

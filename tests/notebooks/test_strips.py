@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-WAIT_S = 20.0
 SETUP = (
     "import pathlib, time\n"
     "@ray.remote\n"
@@ -42,12 +39,7 @@ class Strip:
 
     def until(self, text: str) -> str:
         """Wait for a display whose text contains ``text``; return it."""
-        deadline_s = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline_s:
-            try:
-                message = self._kernel.client.get_iopub_msg(timeout=1)
-            except queue.Empty:
-                continue
+        for message in self._kernel.arriving():
             content = message["content"]
             if message["msg_type"] not in ("display_data", "update_display_data"):
                 continue

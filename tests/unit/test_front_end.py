@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -11,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from ray_jupyter.testing.scripts import load_script
+
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "labextension"
 LIMIT_BYTES = 150_000
@@ -18,12 +19,7 @@ LIMIT_BYTES = 150_000
 
 @pytest.fixture
 def front_end() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("front_end", HERE / "front_end.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(HERE / "front_end.py")
 
 
 def needs_node() -> None:

@@ -79,8 +79,8 @@ def test_a_new_session_is_a_new_generation() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = ("IPython", "asyncio", "cloudpickle", "inspect", "ipywidgets", "multiprocessing",
-             "numpy", "ray", "subprocess")  # fmt: skip
+    heavy = ("IPython", "ast", "asyncio", "cloudpickle", "inspect", "ipywidgets", "json",
+             "multiprocessing", "numpy", "pathlib", "ray", "subprocess", "traceback")  # fmt: skip
     code = f"import sys, ray_jupyter; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-S", "-E", "-c", "import sys; sys.path[:0] = "
                            f"{sys.path!r}; {code}"], capture_output=True, text=True, check=True)  # fmt: skip

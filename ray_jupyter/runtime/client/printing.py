@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import sys
-import traceback
 from collections.abc import Callable
 
 from ray_jupyter.runtime.protocol.output import FAILURE, RICH, STDERR, Output
@@ -29,6 +27,8 @@ class Listener:
         try:
             self.show([_readable(o) if o[4] == FAILURE else o for o in outputs])
         except Exception:
+            import traceback
+
             traceback.print_exc()
 
 
@@ -50,6 +50,8 @@ def unseen_text(name: str, said: str) -> str:
 
 def plain_text(rich: bytes) -> str:
     """Return what stands for something rich where only text can be shown."""
+    import json
+
     _, content = json.loads(rich)
     return str(content.get("data", {}).get("text/plain", ""))
 
