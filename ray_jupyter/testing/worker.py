@@ -76,7 +76,7 @@ class FakeWorker(TaskRunner):
             for object_id, value in assignment[3]:
                 if type(value) is tuple and value[0] == STORED:
                     self.world.memory.pin(self.id, object_id, value)
-        if command.in_place and self.blocked:
+        if command.in_place and self.blocked and all(map(self._is_awaited, command.assignments)):
             self.blocked = False
             for assignment in command.assignments:
                 self._start(assignment)
@@ -84,6 +84,11 @@ class FakeWorker(TaskRunner):
         self.inbox.extend(command.assignments)
         if any(frame.blocked for frame in self.stack):
             self._hand_back()
+
+    def _is_awaited(self, assignment: Assignment) -> bool:
+        """Tell whether the top of the stack waits for it, and not one below."""
+        made = range(assignment[0], assignment[0] + max(1, self.known[assignment[1]][5]))
+        return any(object_id in made for object_id in (self.stack[-1].wants or ())[1:])
 
     def _returnable(self) -> list[int]:
         """Take out what others could run.

@@ -182,12 +182,27 @@ class NestingClient(Client):
                     continue
                 with self.channel.shield:
                     if self._in_place:
-                        self._run(self._frame(self._in_place.popleft()))
+                        self._run_in_place(self._in_place.popleft(), ids)
                 if not missing.is_over():
                     self._say_blocked(ids)
         finally:
             with self.channel.shield:
                 self._end_block()
+
+    def _run_in_place(self, assignment: m.Assignment, ids: Sequence[int]) -> None:
+        """Run a task on top of the one that waits for ``ids``, or hand it back.
+
+        It may have been offered to one further below, before that got another to run. It could
+        wait for what the top makes, and then neither would go on.
+        """
+        frame = self._frame(assignment)
+        made = range(frame.task_id, frame.task_id + max(1, frame.definition[5]))
+        if any(object_id in made for object_id in ids):
+            self._run(frame)
+            return
+        with self.channel.lock:
+            self._unload(assignment)
+            self.channel.post((m.RETURNED, [frame.task_id]))
 
     def _say_blocked(self, ids: Sequence[int]) -> None:
         with self.channel.lock:
