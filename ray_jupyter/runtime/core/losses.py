@@ -176,6 +176,7 @@ def hand_back(state: ClusterState, out: Outbox, worker: ClientRecord, task_ids: 
         if task is None:
             continue
         placement.unassign(state, out, worker, task)
+        task.returns += 1
         if task.cancelled:
             fail(state, out, task, CANCELLED_VALUE)
         elif task.actor is not None:

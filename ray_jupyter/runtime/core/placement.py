@@ -40,6 +40,9 @@ PREFETCH_NS = 20_000_000.0
 """Below this mean a worker gets one task ahead, so that it never waits for the next."""
 UNKNOWN_NS = 1e12
 MAX_INFLIGHT = 128
+RETURNS_MAX = 8
+"""A task that was handed back more often is not sent ahead: it waits for a worker that can begin
+with it."""
 PATIENCE_NS = 500_000_000
 """After this long a waiting shape makes younger ones that want the same wait."""
 REFUSED_NS = 1_000_000_000
@@ -187,7 +190,10 @@ def _send_ahead(state: ClusterState, out: Outbox, queue: Queue) -> None:
             if worker.backlog_ns >= limit_ns:
                 break
             mean_ns = task.template.mean_ns
-            if inflight and (mean_ns is None or mean_ns > PREFETCH_NS or task.template.max_calls):
+            if inflight and (
+                mean_ns is None or mean_ns > PREFETCH_NS
+                or task.template.max_calls or task.returns > RETURNS_MAX
+            ):  # fmt: skip
                 break
             _pop_head(queue)
             assign(state, out, worker, task)

@@ -37,7 +37,7 @@ def lose(
         assert lost.lineage is not None, "without lineage there is an obstacle"
         lost.value = None
         have_others_wait(state, [lost])
-        tasks = [_run_again(state, known, now_ns) for known in order]
+        tasks = [_run_again(state, out, known, now_ns) for known in order]
         lost.producer = state.tasks[lost.lineage.task]
         for task in tasks:
             if not task.missing:
@@ -60,7 +60,7 @@ def have_others_wait(state: ClusterState, lost: Iterable[ObjectRecord]) -> None:
                 record.dependents = [*(record.dependents or ()), task]
 
 
-def _run_again(state: ClusterState, known: LineageRecord, now_ns: int) -> TaskRecord:
+def _run_again(state: ClusterState, out: Outbox, known: LineageRecord, now_ns: int) -> TaskRecord:
     """Create the task anew, as a child of nobody: its parent has most likely ended."""
     template = known.template
     assert template is not None, f"task {known.task:x} was forgotten, and is in the plan"
@@ -73,20 +73,20 @@ def _run_again(state: ClusterState, known: LineageRecord, now_ns: int) -> TaskRe
     state.tasks[task.id] = task
     for object_id, source in known.inputs.items():
         if not lineage.is_there(state, object_id):
-            _restore_input(state, object_id, source)
+            _restore_input(state, out, object_id, source)
     references.depend(state, task)
     return task
 
 
 def _restore_input(
-    state: ClusterState, object_id: int, source: bytes | LineageRecord | None
+    state: ClusterState, out: Outbox, object_id: int, source: bytes | LineageRecord | None
 ) -> None:
     """Have a record again of an object that was released; its task is in the plan."""
     record = state.objects.get(object_id)
     if record is None:
         record = state.objects[object_id] = ObjectRecord(object_id, None)
     if isinstance(source, LineageRecord):
-        record.value = None
+        references.retract(state, out, record)
         record.producer = state.tasks[source.task]
         if record.lineage is None:
             record.lineage = source

@@ -187,6 +187,14 @@ def see(state: ClusterState, ids: Iterable[int]) -> None:
             record.failure.seen = True
 
 
+def retract(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
+    """The value is to be made again: if it was an error, that does not count any more."""
+    failure, record.value, record.failure = record.failure, None, None
+    if failure is not None:
+        failure.seen = True  # whether it is one becomes known again
+        discard(state, out, _lose_sight(state, out, failure, record.id))
+
+
 def _lose_sight(
     state: ClusterState, out: Outbox, failure: FailureRecord, object_id: int
 ) -> tuple[int, ...]:

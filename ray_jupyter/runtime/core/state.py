@@ -88,7 +88,7 @@ class TaskRecord:
 
     __slots__ = (
         "actor", "args", "attempt", "cancel_children", "cancelled", "cell", "cost_ns", "deps", "held", "id", "in_place",
-        "missing", "num_returns", "parent", "root", "shape", "state", "submit_ns",
+        "missing", "num_returns", "parent", "returns", "root", "shape", "state", "submit_ns",
         "submitter", "template", "worker",
     )  # fmt: skip
 
@@ -109,6 +109,8 @@ class TaskRecord:
         self.missing = 0
         self.worker = 0
         self.attempt = 0
+        self.returns = 0
+        """How often workers have handed it back."""
         self.cost_ns = 0.0
         self.in_place = False
         self.cancelled = False

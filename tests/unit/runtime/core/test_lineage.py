@@ -84,6 +84,24 @@ def test_a_rebuilding_that_fails_says_so(chain: Any) -> None:
     assert not chain.state.lineage
 
 
+def test_an_error_of_a_rebuilding_does_not_count_when_it_is_built_again(session: Any) -> None:
+    template = session.define()
+    session.join(1)
+    session.submit(10, template=template)
+    session.submit(11, template=template, deps=(10,))
+    for task in (10, 11):
+        session.finish_large(1, task)
+    session(e.Unpinned(1, [10]))
+    session.spill(10, 11)
+    session.lose_file(10)
+    session.finish(1, 10, b"no room", status=ERROR)
+    assert session.sent(session.lose_file(11)) == {1: [10]}
+    for task in (10, 11):  # every event is followed by all invariants
+        session.finish_large(1, task)
+    assert session.want(10, 11).keys() == {10, 11}
+    assert not session.state.remains
+
+
 def test_attempts_are_counted(chain: Any) -> None:
     for _ in range(3):
         chain.lose_file(12)

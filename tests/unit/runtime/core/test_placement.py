@@ -69,6 +69,19 @@ def test_tasks_without_demands_pass_those_that_wait_for_cpus(session: Any) -> No
     assert session.sent(session.submit(11, template=session.define(0))) == {1: [11]}
 
 
+@pytest.mark.parametrize("before", [0, placement.RETURNS_MAX - 1, placement.RETURNS_MAX])
+def test_what_came_back_too_often_is_not_sent_ahead(session: Any, before: int) -> None:
+    template = session.define()
+    session.join(1)
+    measured(session, template)
+    session.submit(10, 11, 12, template=template)
+    session.state.tasks[12].returns = before
+    assert session.sent(session(e.Returned(1, [12]))) == {}
+    again = {} if before == placement.RETURNS_MAX else {1: [12]}
+    assert session.sent(session.finish(1, 10)) == again
+    assert session.sent(session.finish(1, 11)) == ({} if again else {1: [12]})
+
+
 def test_a_long_function_is_not_sent_ahead(session: Any) -> None:
     template = session.define()
     session.join(1)
