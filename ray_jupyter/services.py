@@ -50,25 +50,25 @@ def kill_workers() -> bool:
 
 
 def restart_workers_local(num_workers: int | None = None) -> bool:
-    """End the workers and start as many again: ``kill_workers()``.
+    """End the workers and start others: ``kill_workers()``, then perhaps ``Session.resize``.
 
     Args:
-        num_workers: as many as there are; another number needs another session.
+        num_workers: how many there shall be; as many as there are if not given.
 
     Returns:
         Whether the workers were restarted.
 
     Raises:
         NotInitializedError: no session is running.
-        ValueError: another number of workers than the session has.
+        ValueError: ``num_workers`` is not a number of workers.
+        RuntimeError: another number, in a task: only the driver changes it.
     """
     workers = int(session.connected().resources()[0]["CPU"])
+    if not kill_workers():
+        return False
     if num_workers not in (None, workers):
-        raise ValueError(
-            f"restart_workers_local() got num_workers={num_workers!r}; this session has {workers}. "
-            "For another number call ray.shutdown() and ray.init(num_cpus=...)"
-        )
-    return kill_workers()
+        session.start({}).resize(num_workers)
+    return True
 
 
 def cleanup() -> None:

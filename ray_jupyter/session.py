@@ -71,6 +71,29 @@ class Session:
         """The session's random name, part of every ``ObjectRef``."""
         return self.backend.session_id
 
+    def resize(self, num_cpus: int) -> None:
+        """Have another number of workers from now on: objects, actors and running tasks stay.
+
+        Of fewer workers, those that run something go on until it ends.
+
+        Args:
+            num_cpus: how many, at least 1.
+
+        Raises:
+            ValueError: it is no such number, or work that has not ended needs more CPUs.
+            RuntimeError: the session has ended.
+            NotImplementedError: tasks run inline, or on a Ray cluster.
+        """
+        from dataclasses import replace
+
+        from ray_jupyter.config import make_config
+
+        asked = make_config(num_cpus=num_cpus).num_cpus
+        if current is not self.backend:
+            raise RuntimeError("this session has ended: there are no workers to be more or fewer")
+        self.backend.resize(asked)
+        self.config = replace(self.config, num_cpus=asked)
+
     def disconnect(self) -> None:
         """End the session (or leave it, if attached) if it is still the current one."""
         if current is self.backend:

@@ -33,6 +33,7 @@ class Capability(Enum):
     """What not every backend has; the value says it to people. See ``Backend.lacks``."""
 
     WORKER_RENEWAL = "worker processes are not ours to replace"
+    RESIZING = "the number of workers is not ours to change"
     REFERENCE_COUNTS = "how often an object is referred to is not told"
     OBJECT_TABLE = "which objects there are is not told"
     FRESH_STATE = "what it tells of tasks and resources lags by up to a second"
@@ -260,6 +261,14 @@ class Backend(Protocol):
 
     def renew_workers(self) -> None:
         """End the idle workers and start others in their place."""
+
+    def resize(self, num_cpus: int) -> None:
+        """Have another number of CPUs and workers from now on; what runs goes on.
+
+        Raises:
+            ValueError: work that has not ended needs more.
+            NotImplementedError: not with this backend (``Capability.RESIZING``).
+        """
 
     def statistics(self) -> dict[str, Any]:
         """Return what ``%ray_status`` shows: workers, tasks by state, objects, store bytes.

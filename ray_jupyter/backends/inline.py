@@ -46,7 +46,7 @@ class InlineBackend(InlineRunner):
     """The ``Backend`` without processes."""
 
     name = "inline"
-    lacks: frozenset[Capability] = frozenset()
+    lacks: frozenset[Capability] = frozenset({Capability.RESIZING})
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -255,6 +255,14 @@ class InlineBackend(InlineRunner):
 
     def renew_workers(self) -> None:
         """Do nothing: there are no workers."""
+
+    def resize(self, num_cpus: int) -> None:
+        """Refuse.
+
+        Raises:
+            NotImplementedError: there are no workers.
+        """
+        Capability.RESIZING.refuse(self.name)
 
     def shutdown(self) -> None:
         """Forget everything; idempotent."""

@@ -21,6 +21,7 @@ from ray_jupyter.runtime.client import captured
 from ray_jupyter.runtime.client.client import Client
 from ray_jupyter.runtime.processes import node
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
+from ray_jupyter.runtime.protocol.messages import RESIZE
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.store import segment
 from ray_jupyter.runtime.transport.unix import UnixTransport
@@ -184,6 +185,11 @@ class LocalBackend:
                 "end the actor with kill()"
             )
         self._client.cancel(object_id, force=force, recursive=recursive)
+
+    def resize(self, num_cpus: int) -> None:
+        """See ``Backend``."""
+        if refusal := self._client.request(RESIZE, num_cpus):
+            raise ValueError(f"cannot go on with {num_cpus} CPU: {refusal}")
 
     def named_actors(self) -> list[tuple[str, str]]:
         """See ``Backend``."""

@@ -49,7 +49,8 @@ class SessionMagics(MagicGroup):
     def ray_start(self, line: str) -> None:
         """Start the runtime: worker processes on this machine.
 
-        Running it again is harmless; to change what runs, add --restart.
+        Running it again is harmless. With another number of workers, objects and tasks stay; to
+        change anything else, add --restart.
         """
         __tracebackhide__ = True
         options = _START.parse_line(line)
@@ -57,8 +58,7 @@ class SessionMagics(MagicGroup):
         if options.address is not None:
             text = _attach(options, wanted)
         elif session.current is not None and not options.restart:
-            self._check_agrees(wanted)
-            text = f"already running: {description()}"
+            text = self._go_on(wanted)
         else:
             api.shutdown()
             text = start(wanted)
@@ -111,6 +111,21 @@ class SessionMagics(MagicGroup):
         except ValueError as error:
             raise UsageError(f"%ray_start: {error}") from None
         return settings
+
+    def _go_on(self, wanted: dict[str, Any]) -> str:
+        """Keep what runs, perhaps with more or fewer workers; return the line that says so."""
+        running = session.start({})
+        size = wanted.get("num_cpus", running.config.num_cpus)
+        is_ours = running.config.mode == "local" and not running.is_attached
+        is_other = is_ours and size != running.config.num_cpus
+        self._check_agrees({k: v for k, v in wanted.items() if k != "num_cpus" or not is_other})
+        if not is_other:
+            return f"already running: {description()}"
+        try:
+            running.resize(size)
+        except ValueError as error:
+            raise UsageError(f"%ray_start -n {size}: {error}") from None
+        return f"resized: {description()}"
 
     def _check_agrees(self, wanted: dict[str, Any]) -> None:
         running = running_config()

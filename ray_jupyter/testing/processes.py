@@ -95,6 +95,7 @@ class FakeProcess(StreamReader):
         """Deliveries that nobody looks at any more, kept until they are reclaimed."""
         self.templates: dict[Definition, int] = {}
         self.requests: dict[int, Frame] = {}
+        self.total: dict[str, int] = {}  # what it was told that there is
         self._next = first_id(client)
 
     # References and what they stand for
@@ -260,18 +261,17 @@ class FakeProcess(StreamReader):
                 frame.granted.append(command.offset)
                 frame.wants, frame.reply = None, command.offset
         elif isinstance(command, c.Deny):
-            frame = self.requests.pop(command.request, None)
-            if frame is not None:
+            if (frame := self.requests.pop(command.request, None)) is not None:
                 frame.wants, frame.reply = None, None
         elif isinstance(command, c.SpillVictims):
             files = self.world.memory.spill(self.id, command.request, command.victims)
             self.post(e.SpilledOut(self.id, command.request, files))
         elif isinstance(command, c.Reclaim):
             self.reclaim()
+        elif isinstance(command, c.Total):
+            self.total = command.total
         elif isinstance(command, c.Reply):
-            if isinstance(
-                command.answer, tuple
-            ):  # the scheduler counts it: say so if it is the first
+            if isinstance(command.answer, tuple):  # counted: say so if it is the first
                 self.hold(command.answer[1])
                 self.drop(command.answer[1])
         else:

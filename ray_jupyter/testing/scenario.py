@@ -72,6 +72,8 @@ def scenario(world: World) -> Work:
             driver.post(e.ResumeRequested(0, driver.mint(), random.choice(refs)[0], 0))
         if random.random() < 0.03:
             driver.post(e.RenewalRequested(0))
+        if random.random() < 0.05:  # all programs ask for two CPUs at most
+            driver.post(e.ResizeRequested(0, driver.mint(), random.choice((2, 2, 3, 4))))
         if random.random() < 0.1:
             driver.post(e.CellBegan(0, driver.mint()))
         if random.random() < 0.3:

@@ -60,7 +60,7 @@ class World(Ledger):
         self.target = self.random.choice((1, 2, 2, 3))
         limit = 200_000 if self.kind == "memory" else 4_000_000
         self.total = {"CPU": 20_000, "GPU": 20_000, "slot": 40_000}
-        self.core = make_core(self.total, store_limit_bytes=limit, workers_target=self.target)
+        self.core = make_core(dict(self.total), store_limit_bytes=limit, workers_target=self.target)
         self.memory = FakeMemory(self.random, may_fail=self.kind == "memory")
         self.processes: dict[int, FakeProcess] = {}
         self.up: dict[int, deque[e.Event]] = {}
@@ -290,13 +290,15 @@ class World(Ledger):
         for process in self.processes.values():
             for task, stream in process.streams.items():
                 assert stream.state != OPEN, f"client {process.id} was not told of {task}'s end"
+            told = process.total or self.total
+            assert told == state.total, f"client {process.id} believes that there is {told}"
         left = {name: value for name in EMPTY_AT_THE_END if (value := getattr(state, name))}
         assert not left, f"left behind: {left}"
         assert not state.allocator.allocated, f"memory in use: {state.allocator.allocated}"
         assert not self.memory.files, f"files left: {self.memory.files}"
         assert state.available == {**state.available, **state.total}
         if not (self.happened["crash"] or self.happened["cancel"]):
-            assert len(state.idle) <= self.target, f"spares left: {list(state.idle)}"
+            assert len(state.idle) <= state.workers_target, f"spares left: {list(state.idle)}"
 
 
 def _has_memory(outputs: object) -> bool:

@@ -73,6 +73,16 @@ def test_status(own: str, run: Run) -> None:
     assert facts["drivers"] == [os.getpid()]
 
 
+def test_status_after_resizing(own: str, run: Run) -> None:
+    session = ray.init()
+    session.resize(3)
+    try:
+        for words in ("3 workers", "3 of 3 CPU"):
+            assert words in run("status")[1]
+    finally:
+        session.resize(2)
+
+
 def test_status_of_several_and_of_one_that_hangs(
     own: str, host: Callable[[], Driver], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

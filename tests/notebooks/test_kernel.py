@@ -22,6 +22,29 @@ def test_start_twice_is_harmless(started: Any) -> None:
     assert started.run("%ray_start").startswith("already running")
 
 
+def test_another_number_of_workers_keeps_what_there_is(kernel: Any, tmp_path: Path) -> None:
+    kernel.run("%ray_start -n 1 --quiet\nkept = ray.put('kept')")
+    assert kernel.run("%ray_start -n 3").startswith("resized: local runtime · 3 workers · ")
+    kernel.run(
+        "import pathlib, time\n"
+        "@ray.remote\ndef meet(folder, i):\n"
+        "    (folder / str(i)).touch()\n"
+        "    while len(list(folder.iterdir())) < 3: time.sleep(0.002)"
+    )
+    kernel.run(f"ray.get([meet.remote(pathlib.Path({str(tmp_path)!r}), i) for i in range(3)])")
+    kernel.run(
+        "@ray.remote(num_cpus=3)\ndef greedy(folder):\n"
+        "    while not (folder / 'go').exists(): time.sleep(0.002)\n"
+        f"ref = greedy.remote(pathlib.Path({str(tmp_path)!r}))"
+    )
+    refused = kernel.fails("%ray_start -n 2")
+    assert "greedy has not ended and asks for 3 CPU" in refused.error[1] + refused.text
+    (tmp_path / "go").touch()
+    kernel.run("ray.get(ref)")
+    assert kernel.run("%ray_start -n 2").startswith("resized: local runtime · 2 workers · ")
+    assert kernel.run("ray.get(kept)") == "'kept'"
+
+
 def test_remote_functions_use_globals_and_imports_of_the_notebook(started: Any) -> None:
     started.run("import math\nfrom collections import Counter as C\nscale = 10")
     started.run("def helper(x): return math.floor(x) * scale")

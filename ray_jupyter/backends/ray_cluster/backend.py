@@ -60,7 +60,7 @@ class RayClusterBackend(Names):
 
     name = "ray_cluster"
     lacks: frozenset[Capability] = frozenset({
-        Capability.WORKER_RENEWAL, Capability.REFERENCE_COUNTS, Capability.OBJECT_TABLE,
+        Capability.WORKER_RENEWAL, Capability.RESIZING, Capability.REFERENCE_COUNTS, Capability.OBJECT_TABLE,
         Capability.FRESH_STATE, Capability.HOLDING_BY_NAME, Capability.DEATH_WORDS,
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
         Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
@@ -276,6 +276,14 @@ class RayClusterBackend(Names):
             NotImplementedError: the workers are Ray's.
         """
         Capability.WORKER_RENEWAL.refuse(self.name)
+
+    def resize(self, num_cpus: int) -> None:
+        """Refuse.
+
+        Raises:
+            NotImplementedError: the workers are Ray's.
+        """
+        Capability.RESIZING.refuse(self.name)
 
     def failed_call(self, object_id: int) -> FailedCall:
         """Refuse; see ``Backend.failed_call``."""

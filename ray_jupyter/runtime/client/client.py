@@ -49,7 +49,10 @@ class Client(Objects):
         )  # fmt: skip
 
     def _handlers(self) -> dict[int, Any]:
-        more = {m.OUTPUT: self.listener, m.RETRACT: lambda ids: self.failed.on_retract(ids)}
+        more = {
+            m.OUTPUT: self.listener, m.RETRACT: lambda ids: self.failed.on_retract(ids),
+            m.TOTAL: lambda total: self._functions.on_total(total),
+        }  # fmt: skip
         return super()._handlers() | more
 
     def begin_cell(self) -> int:
@@ -168,12 +171,7 @@ class Client(Objects):
         self._tell((m.RENEW,))
 
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
-        """See ``Backend.cancel``."""
-        if force and self.query("is_actor_call", object_id):
-            raise ValueError(
-                "cancel(force=True) would end the actor and lose its state: leave force out, or "
-                "end the actor with kill()"
-            )
+        """See ``Backend.cancel``, which looks first."""
         self._tell((m.CANCEL, object_id, force, recursive))
 
     def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:

@@ -129,6 +129,15 @@ class Functions:
         template.registration = registration
         return registration
 
+    def on_total(self, total: dict[str, int]) -> None:
+        """The session has other resources from now on: demands are looked at again."""
+        self._total = total
+        known = self._known.valuerefs()  # a copy: others may register at this moment
+        self._known.clear()
+        self._recent.clear()
+        for registration in filter(None, (reference() for reference in known)):
+            registration.owner = None
+
     def _extras(self, template: TaskTemplate) -> Mapping[str, Any]:
         """Return the template's extras as they are for calls from here."""
         check_node(template, self._session_id)

@@ -114,6 +114,13 @@ class Reply(NamedTuple):
     answer: object
 
 
+class Total(NamedTuple):
+    """Tell a process what resources the session has from now on, in units by name."""
+
+    client: int
+    total: dict[str, int]
+
+
 class Complain(NamedTuple):
     """Tell the driver of ``root`` of a task's error: nobody has asked for its results, or will."""
 
@@ -150,5 +157,5 @@ class RemoveFiles(NamedTuple):
 Command = (
     Dispatch | Equip | Deliver | Retract | Stream | Resume | Grant | Deny | SpillVictims | Reclaim | Recall
     | InterruptTask | Forget
-    | Reply | Complain | StopWorker | KillWorker | StartWorkers | RemoveFiles
+    | Reply | Total | Complain | StopWorker | KillWorker | StartWorkers | RemoveFiles
 )  # fmt: skip

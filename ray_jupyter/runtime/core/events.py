@@ -202,6 +202,14 @@ class RenewalRequested(NamedTuple):
     client: int
 
 
+class ResizeRequested(NamedTuple):
+    """From now on there shall be ``cpus`` CPUs, and as many workers."""
+
+    client: int
+    request: int
+    cpus: int
+
+
 class AllocationRequested(NamedTuple):
     """The process needs ``size_bytes`` of shared memory; ``patient``: it has no other way."""
 
@@ -266,6 +274,6 @@ class Tick(NamedTuple):
 Event = (
     ClientJoined | WorkerRefused | ClientLost | CellBegan | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Seen | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
-    | ActorExited | ActorSought | ResumeRequested | RenewalRequested
+    | ActorExited | ActorSought | ResumeRequested | RenewalRequested | ResizeRequested
     | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

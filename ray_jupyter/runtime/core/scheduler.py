@@ -29,7 +29,6 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.resuming import resume
 from ray_jupyter.runtime.core.state import (
-    ClientRecord,
     ClusterState,
     ObjectRecord,
     TaskRecord,
@@ -78,6 +77,7 @@ class SchedulerCore:
             e.KillActorRequested: self._kill_actor,
             e.ResumeRequested: lambda event: resume(self.state, self._out, event, self._now_ns),
             e.RenewalRequested: lambda event: workers.renew(self.state, self._out),
+            e.ResizeRequested: lambda event: workers.resize(self.state, self._out, event),
             e.ActorExited: lambda event: losses.exit_actor(self.state, self._out, *event),
             e.ActorSought: lambda event: actors.find(self.state, self._out, *event),
             e.AllocationRequested: self._allocate,
@@ -87,7 +87,7 @@ class SchedulerCore:
             e.Restored: self._restored,
             e.ObjectLost: self._object_lost,
             e.Unpinned: lambda event: references.unpin(self.state, event.client, event.ids),
-            e.ClientJoined: self._joined,
+            e.ClientJoined: lambda event: workers.join(self.state, self._out, event, self._now_ns),
             e.ClientLost: self._lost,
             e.WorkerRefused: self._refused,
             e.Tick: self._tick,
@@ -263,16 +263,6 @@ class SchedulerCore:
         reconstruction.lose(self.state, self._out, object_id, path, reason, self._now_ns)
 
     # Processes and time
-
-    def _joined(self, event: e.ClientJoined) -> None:
-        state = self.state
-        client = ClientRecord(event.client, event.is_worker, event.pid)
-        client.progress_ns = self._now_ns
-        state.clients[event.client] = client
-        state.processes[event.client] = (event.pid, event.is_worker)
-        if event.is_worker:
-            state.starting = max(0, state.starting - 1)
-            state.idle[event.client] = client
 
     def _refused(self, event: e.WorkerRefused) -> None:
         self.state.starting = max(0, self.state.starting - 1)

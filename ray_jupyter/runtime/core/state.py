@@ -323,6 +323,9 @@ class Queue:
 class ClusterState:
     """Everything the scheduler knows."""
 
+    is_resized = False
+    """Whether ``total`` is not what the processes were started with."""
+
     def __init__(self, total: dict[str, int], store_limit_bytes: int, workers_target: int) -> None:
         self.total = total
         self.available = dict(total)

@@ -45,14 +45,14 @@ EVENTS: dict[int, Any] = {
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
     m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed, m.LOST: e.ObjectLost,
     m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.SEEN: e.Seen, m.CELL: e.CellBegan,
-    m.RESUME_FAILED: e.ResumeRequested,
+    m.RESUME_FAILED: e.ResumeRequested, m.RESIZE: e.ResizeRequested,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {
     c.Equip: m.EQUIP, c.Dispatch: m.TASKS, c.Deliver: m.OBJECTS, c.Grant: m.GRANT, c.Deny: m.DENY,
     c.SpillVictims: m.SPILL, c.Reclaim: m.RECLAIM, c.Recall: m.RECALL,
     c.InterruptTask: m.INTERRUPT, c.Forget: m.FORGET, c.StopWorker: m.STOP, c.Reply: m.REPLY,
-    c.Stream: m.STREAM, c.Resume: m.RESUME, c.Retract: m.RETRACT,
+    c.Stream: m.STREAM, c.Resume: m.RESUME, c.Retract: m.RETRACT, c.Total: m.TOTAL,
 }  # fmt: skip
 
 

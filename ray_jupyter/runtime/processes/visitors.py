@@ -17,6 +17,7 @@ from typing import Any
 
 from ray_jupyter._version import __version__
 from ray_jupyter.runtime.protocol.notes import NoteDecoder, encode_note
+from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.transport.unix import BACKLOG, UnixPeer, peer_of
 
 MOST_VISITORS = 64
@@ -151,7 +152,11 @@ class Visitors:
 
     def _facts(self) -> dict[str, Any]:
         names = ("session_id", "driver_pid")
-        return {**self._settings["facts"], **{name: self._settings[name] for name in names},
+        facts = self._settings["facts"]
+        # The core changes the very dictionary that it was given, when the session is resized.
+        num_cpus = self._settings["total"]["CPU"] // RESOURCE_UNITS
+        config = {**facts["config"], "num_cpus": num_cpus}
+        return {**facts, "config": config, **{name: self._settings[name] for name in names},
             "version": __version__, "hexversion": sys.hexversion,
             "python": sys.version.split()[0],
         }  # fmt: skip

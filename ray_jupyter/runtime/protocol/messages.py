@@ -39,6 +39,7 @@ QUERY          request id, question, argument
 CELL           id: what is submitted from now on belongs to this cell of a notebook
 PRINTED        - (read what this worker has written, before what follows)
 RENEW          - (end idle workers and start others in their place)
+RESIZE         request id, CPUs: so many shall there be from now on
 =============  ==========================================================================
 
 =============  ==========================================================================
@@ -62,6 +63,7 @@ FORGET         template ids
 REPLY          request id, answer (to FIND_ACTOR: ``None``, or (``FOUND``, actor id, handle), and
                from then on this process holds the actor)
 OUTPUT         list of ``output.Output``: what tasks printed (to a driver)
+TOTAL          resources of the session from now on: units by name
 STOP           -
 =============  ==========================================================================
 
@@ -103,13 +105,13 @@ Definition = tuple[
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
     RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR, SEEN, CELL, PRINTED,
-    RESUME_FAILED,
-) = range(32)  # fmt: skip
+    RESUME_FAILED, RESIZE,
+) = range(33)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
-    EQUIP, OUTPUT, RETRACT,
-) = range(32, 48)  # fmt: skip
+    EQUIP, OUTPUT, RETRACT, TOTAL,
+) = range(33, 50)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",

@@ -271,8 +271,17 @@ class Info2016Tests(BackendSuite):
         assert not before & after or not self.runs_in_processes
         eventually(idle)
         assert ray.services.restart_workers_local() is True
-        with pytest.raises(ValueError, match="num_workers=77"):
-            ray.services.restart_workers_local(num_workers=77)
+
+    def test_other_numbers_of_workers(self) -> None:
+        self.needs(Capability.WORKER_RENEWAL)
+        self.needs(Capability.RESIZING)
+        workers = int(ray.cluster_resources()["CPU"])
+        eventually(lambda: not session.connected().query("unfinished"))
+        assert ray.services.restart_workers_local(num_workers=workers + 1) is True
+        assert ray.cluster_resources()["CPU"] == workers + 1
+        with pytest.raises(ValueError, match="at least 1"):
+            ray.services.restart_workers_local(num_workers=0)
+        assert ray.services.restart_workers_local(num_workers=workers) is True
 
     def test_workers_that_work_are_left_alone(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

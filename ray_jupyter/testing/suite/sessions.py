@@ -25,7 +25,21 @@ from ray_jupyter.testing.suite.base import (
     eventually,
     fail,
     statistics,
+    wait_for_file,
 )
+
+
+@ray.remote
+def begin_and_wait(folder: Path, number: int) -> int:
+    """Say that it runs, and run until the test says so."""
+    (folder / f"began-{number}").touch()
+    eventually((folder / "go").exists)
+    return number
+
+
+def submit_of_two_cpus() -> Any:
+    """Return the value of a child that needs two CPUs."""
+    return ray.get(echo.options(num_cpus=2).remote(5))
 
 
 class ReportTests(BackendSuite):
@@ -136,6 +150,52 @@ class SessionTests:
             ray.init(num_cpus=7)
         assert ray.init(num_cpus=7, ignore_reinit_error=True) is first
         assert ray.get(echo.remote(1)) == 1
+
+    def test_resizing(self, tmp_path: Path) -> None:
+        session = ray.init(**self.arguments)
+        if Capability.RESIZING in session.backend.lacks:
+            with pytest.raises(NotImplementedError, match="RESIZING"):
+                session.resize(3)
+            return
+        kept, counter = ray.put("kept"), ray.remote(list).remote()
+        session.resize(3)
+        waiting = [begin_and_wait.remote(tmp_path, i) for i in range(3)]
+        eventually(lambda: all((tmp_path / f"began-{i}").exists() for i in range(3)))
+        session.resize(1)  # three go on
+        assert ray.cluster_resources()["CPU"] == 1
+        assert "1 worker " in repr(session)
+        last = begin_and_wait.remote(tmp_path, 3)
+        (tmp_path / "go").touch()
+        assert ray.get([*waiting, last]) == [0, 1, 2, 3]
+        assert ray.get(kept) == "kept"
+        assert ray.get(counter.count.remote(1)) == 0
+
+    def test_demands_beyond_the_new_size(self, tmp_path: Path) -> None:
+        session = ray.init(**self.arguments)
+        if Capability.RESIZING in session.backend.lacks:
+            pytest.skip("the backend cannot be resized")
+        session.resize(2)
+        two = wait_for_file.options(num_cpus=2)
+        waiting = two.remote(tmp_path / "go", "done")
+        with pytest.raises(ValueError, match="wait_for_file has not ended and asks for 2 CPU"):
+            session.resize(1)
+        (tmp_path / "go").touch()
+        assert ray.get(waiting) == "done"
+        outer = ray.remote(num_cpus=0)(submit_of_two_cpus)
+        session.resize(1)
+        with pytest.raises(ValueError, match="asks for 2 CPU, and this session has 1"):
+            two.remote(tmp_path / "go", "done")
+        with pytest.raises(ValueError, match="asks for 2 CPU, and this session has 1"):
+            ray.get(outer.remote())
+        session.resize(2)
+        assert ray.get(two.remote(tmp_path / "go", "again")) == "again"
+        assert ray.get(outer.remote()) == 5
+        for wrong in (0, -1, 1.5, "many"):
+            with pytest.raises(ValueError, match="at least 1"):
+                session.resize(wrong)  # type: ignore[arg-type]
+        ray.shutdown()
+        with pytest.raises(RuntimeError, match="has ended"):
+            session.resize(2)
 
     def test_shutdown_and_again(self) -> None:
         for number in range(2):

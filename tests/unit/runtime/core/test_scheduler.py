@@ -9,6 +9,8 @@ import pytest
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.core import workers
+from ray_jupyter.runtime.protocol import messages as m
 
 Pick = Callable[[list[c.Command], type[Any]], list[Any]]
 
@@ -89,6 +91,55 @@ def test_outputs_have_two_forms(session: Any, outputs: object) -> None:
     session.submit(10, template=session.define())
     session.finish(1, 10, outputs)
     assert session.want(10) == {10: b"small"}
+
+
+def test_with_more_cpus_more_runs_at_once(session: Any, pick: Pick) -> None:
+    session.state.starting = 2  # as at the start
+    template = session.define()
+    for worker_id in (1, 2):
+        session.join(worker_id)
+    session.submit(10, 11, 12, template=template)
+    told = session(e.ResizeRequested(0, 77, 3))
+    assert pick(told, c.Reply) == [c.Reply(0, 77, "")]
+    assert [command.client for command in pick(told, c.Total)] == [0, 1, 2]
+    assert pick(told, c.StartWorkers) == [c.StartWorkers(1)]
+    told = session.join(3)
+    assert session.sent(told) == {3: [12]}
+    assert pick(told, c.Total) == [c.Total(3, {"CPU": 30_000, "GPU": 20_000})]
+
+
+def test_with_fewer_what_runs_goes_on_and_idle_workers_end(session: Any, pick: Pick) -> None:
+    template = session.define()
+    for worker_id in (1, 2):
+        session.join(worker_id)
+    session.submit(10, 11, template=template)
+    assert pick(session(e.ResizeRequested(0, 77, 1)), c.Reply) == [c.Reply(0, 77, "")]
+    assert session.sent(session.submit(12, template=template)) == {}
+    [first, second] = (session.state.tasks[task].worker for task in (10, 11))
+    assert session.sent(session.finish(first, 10)) == {}
+    assert session.sent(session.finish(second, 11)) == {second: [12]}
+    session.now_ns += workers.SPARE_IDLE_NS
+    assert pick(session(e.Tick()), c.StopWorker) == [c.StopWorker(first)]
+
+
+def test_not_fewer_than_somebody_needs(session: Any, pick: Pick) -> None:
+    session.join(1)
+    session.submit(10, template=session.define(2))
+    [reply] = pick(session(e.ResizeRequested(0, 77, 1)), c.Reply)
+    assert reply.answer == "work has not ended and asks for 2 CPU"
+    assert session.state.total["CPU"] == 20_000
+    session.finish(1, 10)
+    assert pick(session(e.ResizeRequested(0, 78, 1)), c.Reply) == [c.Reply(0, 78, "")]
+
+
+def test_not_fewer_than_actors_keep(session: Any, pick: Pick) -> None:
+    for worker_id in (1, 2):
+        session.join(worker_id)
+        creation = 10 * worker_id
+        session.submit(creation, template=session.define(kind=m.ACTOR))
+        session.finish(session.state.tasks[creation].worker, creation)
+    [reply] = pick(session(e.ResizeRequested(0, 77, 1)), c.Reply)
+    assert reply.answer == "living actors have 2 CPU"
 
 
 def test_idle_workers_are_renewed_and_busy_ones_are_not(session: Any, pick: Any) -> None:
