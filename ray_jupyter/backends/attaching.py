@@ -146,8 +146,14 @@ def attach(
     """
     if namespace is not None:
         make_config(namespace=namespace)
-    if is_cluster(address) or (address == "auto" and _is_alone()):
+    if is_cluster(address):
         return _connect(address, namespace, options or {})
+    if address == "auto" and _is_alone():
+        try:
+            return _connect(address, namespace, options or {})
+        except ConnectionError as error:
+            none = f"no session of this user is running here; {_START}; {error}"
+            raise ConnectionError(none) from error
     if options:
         raise ValueError(
             f"init(address={address!r}) attaches to a session that is running already, with its "

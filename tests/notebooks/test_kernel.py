@@ -64,6 +64,16 @@ def test_edits_in_later_cells_reach_the_next_call(started: Any) -> None:
     assert started.run("ray.get(f.remote(1))") == "'new'"
 
 
+def test_errors_of_ours_end_at_the_line_that_called_us(kernel: Any) -> None:
+    kernel.run("%ray_start -n 1 --quiet\nimport threading")
+    kernel.run("@ray.remote\ndef wait(): threading.Event().wait()")
+    reply = kernel.fails("ref = wait.remote()\nray.get(ref, timeout=0.01)")
+    assert reply.error[0] == "GetTimeoutError"
+    assert "line 2" in reply.error[2]
+    assert "ray_jupyter" not in reply.error[2].replace("ray_jupyter.", "")
+    kernel.run("ray.cancel(ref, force=True)")
+
+
 def test_an_actor_keeps_its_state_between_cells(started: Any) -> None:
     started.run(
         "%%remote\nclass Counter:\n    n = 0\n    def add(self):\n        self.n += 1\n        return self.n"

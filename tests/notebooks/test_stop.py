@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ def test_stop_cancels_what_this_cell_submitted(started: Any, tmp_path: Path) -> 
     )
     assert reply.error[0] == "KeyboardInterrupt"
     assert "stopped: 7 cancelled\n" in reply.text
+    assert "ray_jupyter" not in reply.error[2]  # the frames are the user's
+    assert "ray.get(refs)" in re.sub(r"\x1b\[[0-9;]*m", "", reply.error[2])
     (tmp_path / "go").touch()
     assert started.run("ray.get(other)") == "0"
     assert started.fails("ray.get(refs[0])").error[0] == "TaskCancelledError"

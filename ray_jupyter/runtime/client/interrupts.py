@@ -14,11 +14,16 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # signal.getsignal: 7 µs for an enum, here 0.1
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
 _SIGINT = int(signal.SIGINT)
+
+
+mark: Callable[[KeyboardInterrupt], object] | None = None
+"""Called with each interrupt before it is raised; a notebook says there how to show it."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -79,7 +84,12 @@ class InterruptShield:
             self._depth = lifts[-1]
             del lifts[-1]
         depth = self._depth
-        self._previous(signal.SIGINT, frame)
+        try:
+            self._previous(signal.SIGINT, frame)
+        except KeyboardInterrupt as interrupt:
+            if mark is not None:
+                mark(interrupt)
+            raise
         if depth:  # the handler did not raise: the block goes on
             lifts.append(depth)
             self._depth = 0
