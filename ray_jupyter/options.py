@@ -15,6 +15,7 @@ from ray_jupyter.runtime.protocol.messages import (
     MAX_CALLS,
     RUNTIME_ENV,
     STREAMING,
+    SHOWS_ERRORS,
     TASK_EVENTS,
 )
 from ray_jupyter.runtime.protocol.specs import (
@@ -152,6 +153,8 @@ def _extras(options: Mapping[str, Any], *, actor: bool) -> dict[str, Any]:
         extras[MAX_CALLS] = calls
     if options.get("enable_task_events") is False:
         extras[TASK_EVENTS] = False
+    if options.get(SHOWS_ERRORS):  # not for users: see ``notebook.shipping``
+        extras[SHOWS_ERRORS] = True
     if options.get("runtime_env"):
         extras[RUNTIME_ENV] = options["runtime_env"]
     strategy = options.get("scheduling_strategy")

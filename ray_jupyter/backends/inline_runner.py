@@ -33,6 +33,7 @@ from ray_jupyter.errors import (
 )
 from ray_jupyter.runtime.client import captured
 from ray_jupyter.runtime.client.running import RUNNING
+from ray_jupyter.runtime.protocol.messages import SHOWS_ERRORS
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import serialize
 
@@ -117,6 +118,7 @@ class InlineRunner(InlineReports):
                 if not is_retried(template, failure, attempt):
                     where = f"task {task_id:x}, attempt {attempt + 1}, inline"
                     error = Value(pickled_error(template.name, failure, where), is_error=True)
+                    error.seen = SHOWS_ERRORS in template.extras
                     values = [error] * template.num_returns
                     status, text = "FAILED", text_of(failure)
                     break

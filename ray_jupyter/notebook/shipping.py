@@ -22,6 +22,7 @@ from ray_jupyter.notebook.arguments import number
 from ray_jupyter.notebook.remote_cell import RemoteCell, cell_number
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.remote import RemoteFunction
+from ray_jupyter.runtime.protocol.messages import SHOWS_ERRORS
 
 
 class Shipment:
@@ -115,7 +116,8 @@ def submit(program: shipped.Program, inputs: Mapping[str, Any], options: Mapping
     """Start the task."""
     __tracebackhide__ = True
     given = {name: value for name, value in options.items() if value is not None}
-    function: Any = RemoteFunction(shipped.run, {**given, "num_returns": len(program.names) + 1})
+    given |= {"num_returns": len(program.names) + 1, SHOWS_ERRORS: program.shows}
+    function: Any = RemoteFunction(shipped.run, given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LargeArgumentWarning)  # said already, in one line
         return function.remote(program, **inputs)

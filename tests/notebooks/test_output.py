@@ -34,6 +34,21 @@ def streams(kernel: Any, until: str) -> list[tuple[str, str, str]]:
     raise AssertionError(f"{until!r} did not come; this did: {found}")
 
 
+def test_an_error_that_the_cell_showed_is_not_reported_again(kernel: Any) -> None:
+    kernel.run("%ray_start -n 1 --quiet")
+    cell = kernel.send("%%remote -o x\nx = 1 / 0")
+    said = kernel.finish(cell).text
+    for message in kernel.arriving():
+        if message["msg_type"] == "stream" and message["parent_header"].get("msg_id") == cell:
+            said += message["content"]["text"]
+        if "ZeroDivisionError" in said:
+            break
+    said += kernel.run("del x\nimport gc; gc.collect();")
+    # What is told of a ref that is gone comes before the answer to what is asked after it.
+    said += kernel.run("ray.get(ray.remote(len).remote([]))\nray.get(ray.remote(len).remote([]));")
+    assert "nobody asked" not in said
+
+
 def test_in_order_with_the_prints_of_the_cell(started: Any) -> None:
     text = started.run("print('a'); ray.get(say.remote('b')); print('c')")
     assert text.replace("b failed\n", "") == "a\nb\nc\n"

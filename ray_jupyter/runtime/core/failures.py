@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ray_jupyter.runtime.protocol.messages import Descriptor
+from ray_jupyter.runtime.protocol.messages import FAILED, SHOWS_ERRORS, Descriptor
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.core.state import TaskRecord
@@ -24,7 +24,7 @@ class FailureRecord:
         self.name = task.template.name
         self.value = value
         self.objects = 0
-        self.seen = False
+        self.seen = value[0] == FAILED and SHOWS_ERRORS in task.template.extras
         self.remains: dict[int, RemainsRecord] = {}
         """By object that has this error: the task that would make it, if it can run again."""
 

@@ -142,6 +142,9 @@ RUNTIME_ENV, MAX_CALLS, TASK_EVENTS = "runtime_env", "max_calls", "enable_task_e
 """Names of extras: the environment as text (see ``ray_jupyter.environment``), after how many
 calls a worker ends, and ``False`` if no record of a call is kept."""
 
+SHOWS_ERRORS = "shows_errors"
+"""The extra of a function that prints, itself, what it raises: nobody needs to be told again."""
+
 OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
 """The statuses of a ``Result``. The worker, which knows the user's exception types,
 decides whether an error is one of ``retry_exceptions``; the scheduler counts."""
