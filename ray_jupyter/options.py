@@ -14,8 +14,8 @@ from ray_jupyter.runtime.protocol.messages import (
     AFTER,
     MAX_CALLS,
     RUNTIME_ENV,
-    STREAMING,
     SHOWS_ERRORS,
+    STREAMING,
     TASK_EVENTS,
 )
 from ray_jupyter.runtime.protocol.specs import (

@@ -49,7 +49,7 @@ def state(session: Any) -> ClusterState:
 
 
 def miscount_a_failure(state: ClusterState) -> None:
-    state.objects[10].failure = FailureRecord(state.tasks[10], None)
+    state.objects[10].failure = FailureRecord(state.tasks[10], ("system", "RaySystemError", ""))
 
 
 def lose_a_task(state: ClusterState) -> None:
