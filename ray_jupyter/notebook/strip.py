@@ -83,6 +83,10 @@ def _hints(report: Report, span_ns: int) -> list[str]:
     mean_ns = report["wall_ns"] / tasks
     if tasks >= 200 and mean_ns < 1_000_000:
         return [f"hint: a task takes {mean_ns / 1e3:,.0f} µs: give each more to do"]
+    if share := _share_of_pickling(report, span_ns):
+        return [
+            f"hint: {share}: arrays travel without; ray.put what several tasks need; give back less"
+        ]
     longest_ns = report["longest_ns"]
     if tasks >= 4 and longest_ns > 0.5 * span_ns > 5e8 and longest_ns > 4 * mean_ns:
         return [
@@ -97,6 +101,17 @@ def _hints(report: Report, span_ns: int) -> list[str]:
             return [f"hint: {tasks} of {workers} workers had something to do"]
         return [f"hint: workers were idle {idle:.0%} of the time: tasks waited for something"]
     return []
+
+
+def _share_of_pickling(report: Report, span_ns: int) -> str:
+    """Return how much of the time went into pickling, if it was most of it."""
+    for pickling_ns, all_ns, whose in (
+        (report["packed_ns"], span_ns, "the cell's time"),
+        (report["moved_ns"], report["wall_ns"], "the tasks' time"),
+    ):
+        if pickling_ns > 0.5 * all_ns > 1e8:
+            return f"{min(1, pickling_ns / all_ns):.0%} of {whose} went into pickling"
+    return ""
 
 
 def _span_ns(report: Report) -> int:

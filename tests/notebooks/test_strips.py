@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,19 @@ def test_quiet_shows_the_line_only_and_off_nothing(started: Any) -> None:
     assert started.try_run("ray.get(nap.remote())").strip.startswith("1 task · ")
     started.run("%config RayMagics.strip = 'off'")
     assert started.try_run("ray.get(nap.remote())").strip == ""
+
+
+def test_it_says_when_pickling_is_most_of_the_work(started: Any) -> None:
+    started.run(
+        "class Slow:\n"
+        "    def __getstate__(self): time.sleep(0.7); return {}\n"
+        "@ray.remote\ndef give(): return Slow()\n"
+        "@ray.remote\ndef take(slow): return 1"
+    )
+    strip = started.try_run("ray.get(give.remote());").strip
+    assert re.search(r"hint: \d+% of the tasks' time went into pickling", strip)
+    strip = started.try_run("ray.get([take.remote(Slow()), take.remote(Slow())])").strip
+    assert re.search(r"hint: \d+% of the cell's time went into pickling", strip)
 
 
 def test_not_below_capture(started: Any) -> None:

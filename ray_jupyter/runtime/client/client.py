@@ -35,8 +35,7 @@ class Client(Objects):
             spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
         )  # fmt: skip
         self.namespace = namespace
-        self.gpu_ids: tuple[str, ...] = ()
-        """See ``Backend.gpu_ids``."""
+        self.gpu_ids: tuple[str, ...] = ()  # see ``Backend.gpu_ids``
         self.parent_task = 0
         """The task this process runs now; parent of what it submits, unless ``RUNNING`` says."""
         self._functions = Functions(
@@ -114,6 +113,9 @@ class Client(Objects):
                 channel.post_spec(
                     (task_id, registration.id, payload, deps, also_held + held, parent)
                 )
+                if self._arguments.packed_ns > m.MOVED_NS:
+                    channel.post((m.MOVED, parent, self._arguments.packed_ns))
+                    self._arguments.packed_ns = 0
                 alone = channel.is_alone()
                 if alone:
                     # Nothing else is under way: somebody will ask for the result next. Asking

@@ -30,8 +30,8 @@ class CellRecord:
     """A cell. ``id`` is what its driver mints first in it."""
 
     __slots__ = (
-        "before", "cpu_ns", "error", "first_ns", "id", "last_ns", "longest_ns", "retries", "tallies",
-        "unfinished", "wall_ns",
+        "before", "cpu_ns", "error", "first_ns", "id", "last_ns", "longest_ns", "moved_ns", "packed_ns",
+        "retries", "tallies", "unfinished", "wall_ns",
     )  # fmt: skip
 
     def __init__(self, cell_id: int) -> None:
@@ -43,6 +43,8 @@ class CellRecord:
         self.last_ns = 0
         """When something ended last."""
         self.wall_ns = self.cpu_ns = self.longest_ns = 0
+        self.moved_ns = self.packed_ns = 0
+        """What pickling and unpickling took: in its tasks (a part of ``wall_ns``), in the driver."""
         self.retries = 0
         self.before: tuple[int, int] = (0, 0)
         """Bytes on disk, and time that all tasks had taken, when something was submitted first."""
@@ -100,6 +102,16 @@ def leave(
         cell.error = task.id, task.template.name, error
 
 
+def move(state: ClusterState, client: int, task_id: int, moved_ns: int) -> None:
+    """Pickling took so long: for a task, or (0) in the cell that the driver runs."""
+    if task_id:
+        task = state.tasks.get(task_id)
+        if task is not None and task.cell is not None:
+            task.cell.moved_ns += moved_ns
+    elif (cell := state.clients[client].cell) is not None:
+        cell.packed_ns += moved_ns
+
+
 def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
     """Return what is known of a cell; nothing if it has submitted nothing.
 
@@ -125,6 +137,8 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
         "cpu_ns": cell.cpu_ns,
         "busy_ns": state.task_wall_ns - wall_ns,
         "longest_ns": cell.longest_ns,
+        "moved_ns": cell.moved_ns,
+        "packed_ns": cell.packed_ns,
         "retries": cell.retries,
         "spilled_bytes": max(0, state.spilled_bytes - spilled_bytes),
         "pids": [client.pid for client in state.clients.values() if client.is_worker],

@@ -202,6 +202,14 @@ class RenewalRequested(NamedTuple):
     client: int
 
 
+class Moved(NamedTuple):
+    """Pickling and unpickling for this task took so long; task 0 is the driver's cell."""
+
+    client: int
+    task: int
+    moved_ns: int
+
+
 class ResizeRequested(NamedTuple):
     """From now on there shall be ``cpus`` CPUs, and as many workers."""
 
@@ -274,6 +282,6 @@ class Tick(NamedTuple):
 Event = (
     ClientJoined | WorkerRefused | ClientLost | CellBegan | Submitted | Claimed | Defined | Undefined | Put | Held | Released
     | Seen | Wanted | Finished | Yielded | Consumed | StreamsClosed | Blocked | Unblocked | Returned | CancelRequested | KillActorRequested
-    | ActorExited | ActorSought | ResumeRequested | RenewalRequested | ResizeRequested
+    | ActorExited | ActorSought | ResumeRequested | RenewalRequested | ResizeRequested | Moved
     | AllocationRequested | Abandoned | Punched | SpilledOut | Restored | ObjectLost | Unpinned | Tick
 )  # fmt: skip

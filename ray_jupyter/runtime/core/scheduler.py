@@ -71,6 +71,7 @@ class SchedulerCore:
             e.Unblocked: self._unblocked,
             e.Returned: self._returned,
             e.CellBegan: lambda event: cells.begin(self.state, *event),
+            e.Moved: lambda event: cells.move(self.state, *event),
             e.Defined: self._defined,
             e.Undefined: self._undefined,
             e.CancelRequested: self._cancel,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -65,6 +66,7 @@ class Executor:
         self._inline_max_bytes = inline_max_bytes
         self._functions: dict[int, tuple[Callable[..., Any], Any]] = {}
         self.actor: Any = None
+        self.moved_ns = 0  # what reading arguments and pickling results took, to be told yet
 
     def forget(self, template_id: int) -> None:
         """The template will not be called again."""
@@ -188,7 +190,7 @@ class Executor:
         return construct
 
     def _load_arguments(self, payload: bytes, loads: deque[tuple[int, m.Descriptor]]) -> Call:
-        values = []
+        began_ns, values = time.monotonic_ns(), []
         while loads:
             object_id, descriptor = loads[0]
             if type(descriptor) is bytes:
@@ -203,7 +205,9 @@ class Executor:
                 values.append(value)
                 loads.popleft()
                 self._end_use_of(object_id, descriptor)
-        return unpack(payload, values)
+        call = unpack(payload, values)
+        self.moved_ns += time.monotonic_ns() - began_ns
+        return call
 
     # Results
 
@@ -224,12 +228,18 @@ class Executor:
         return value
 
     def _pack(self, definition: m.Definition, value: Any) -> Any:
-        name, num_returns = definition[1], definition[5]
+        num_returns = definition[5]
+        if num_returns == 1 and type(value) in SCALARS:
+            data = pickle.dumps(value, 5)
+            if len(data) <= self._inline_max_bytes:
+                return data
+        began_ns = time.monotonic_ns()
+        outputs = self._pack_any(definition[1], num_returns, value)
+        self.moved_ns += time.monotonic_ns() - began_ns
+        return outputs
+
+    def _pack_any(self, name: str, num_returns: int, value: Any) -> Any:
         if num_returns == 1:
-            if type(value) in SCALARS:
-                data = pickle.dumps(value, 5)
-                if len(data) <= self._inline_max_bytes:
-                    return data
             packed = self._serialize(value, f"the result of {name}")
             if not packed.contained and packed.size_bytes <= self._inline_max_bytes:
                 return packed.to_bytes()

@@ -45,7 +45,7 @@ EVENTS: dict[int, Any] = {
     m.RESTORED: e.Restored, m.UNPIN: e.Unpinned, m.RENEW: e.RenewalRequested,
     m.YIELDED: e.Yielded, m.CONSUMED: e.Consumed, m.CLOSED: e.StreamsClosed, m.LOST: e.ObjectLost,
     m.ACTOR_EXITED: e.ActorExited, m.FIND_ACTOR: e.ActorSought, m.SEEN: e.Seen, m.CELL: e.CellBegan,
-    m.RESUME_FAILED: e.ResumeRequested, m.RESIZE: e.ResizeRequested,
+    m.RESUME_FAILED: e.ResumeRequested, m.RESIZE: e.ResizeRequested, m.MOVED: e.Moved,
 }  # fmt: skip
 
 MESSAGES: dict[type[Any], int] = {

@@ -215,7 +215,11 @@ class Worker(ActorHost):
             total_ns = time.thread_time_ns()
             cpu_ns, self._cpu_ns = min(cpu_ns, total_ns - self._cpu_ns), total_ns
         channel, task_id, in_place = self.channel, frame.task_id, bool(self._stack)
+        moved_ns = self.executor.moved_ns
         with channel.lock:
+            if moved_ns > m.MOVED_NS:
+                self.executor.moved_ns = 0
+                channel.post((m.MOVED, task_id, moved_ns))
             waiting = channel.post_result((task_id, status, outputs, start_ns, end_ns, cpu_ns))
             is_value = in_place and status == m.OK and type(outputs) is bytes
             if is_value and task_id in self._counts:

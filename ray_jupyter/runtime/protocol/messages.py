@@ -37,6 +37,8 @@ LOST           object id, path of its file, why it cannot be read
 UNPIN          object ids of which this process keeps no mapping any more
 QUERY          request id, question, argument
 CELL           id: what is submitted from now on belongs to this cell of a notebook
+MOVED          task id (0: of the driver's cell), ns that pickling its arguments and results, and
+               reading them again, took here
 PRINTED        - (read what this worker has written, before what follows)
 RENEW          - (end idle workers and start others in their place)
 RESIZE         request id, CPUs: so many shall there be from now on
@@ -105,13 +107,13 @@ Definition = tuple[
     SUBMIT, CLAIM, DEFINE, UNDEFINE, PUT, HOLD, RELEASE, WANT, FINISHED, BLOCKED, UNBLOCKED,
     RETURNED, CANCEL, KILL_ACTOR, ALLOCATE, ABANDON, PUNCHED, SPILLED_OUT, RESTORED, UNPIN, QUERY,
     RENEW, YIELDED, CONSUMED, CLOSED, LOST, ACTOR_EXITED, FIND_ACTOR, SEEN, CELL, PRINTED,
-    RESUME_FAILED, RESIZE,
-) = range(33)  # fmt: skip
+    RESUME_FAILED, RESIZE, MOVED,
+) = range(34)  # fmt: skip
 
 (
     TASKS, OBJECTS, GRANT, DENY, SPILL, RECLAIM, RECALL, INTERRUPT, FORGET, REPLY, STOP, STREAM, RESUME,
     EQUIP, OUTPUT, RETRACT, TOTAL,
-) = range(33, 50)  # fmt: skip
+) = range(34, 51)  # fmt: skip
 
 STORED, SPILLED, FAILED, SYSTEM_ERROR, ACTOR_ERROR = (
     "stored",
@@ -144,6 +146,9 @@ calls a worker ends, and ``False`` if no record of a call is kept."""
 
 SHOWS_ERRORS = "shows_errors"
 """The extra of a function that prints, itself, what it raises: nobody needs to be told again."""
+
+MOVED_NS = 1_000_000
+"""So much is gathered before it is told."""
 
 OK, ERROR, RETRYABLE_ERROR, CANCELLED = range(4)
 """The statuses of a ``Result``. The worker, which knows the user's exception types,

@@ -16,7 +16,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "functions": [("work", 40, 0, 40, 0)], "unfinished": 0, "first_ns": 5 * SECOND,
         "last_ns": 7 * SECOND, "wall_ns": 7 * SECOND, "cpu_ns": 6 * SECOND, "busy_ns": 7 * SECOND,
         "longest_ns": SECOND // 4, "retries": 0, "spilled_bytes": 0, "pids": [1, 2, 3, 4],
-        "store_used_bytes": 0, "error": None,
+        "store_used_bytes": 0, "error": None, "moved_ns": 0, "packed_ns": 0,
     } | changes  # fmt: skip
 
 
@@ -69,6 +69,8 @@ def test_with_everything_there_is_to_say() -> None:
             {"longest_ns": 19 * SECOND // 10, "wall_ns": 3 * SECOND},
             "one task took 1.9 s of 2.0 s, the others 0.0 s each",
         ),
+        ({"moved_ns": 6 * SECOND}, "86% of the tasks' time went into pickling"),
+        ({"packed_ns": 2 * SECOND}, "100% of the cell's time went into pickling"),
         ({"last_ns": 20 * SECOND}, "workers were idle 88% of the time"),
         (
             {"functions": [("f", 2, 0, 2, 0)], "last_ns": 20 * SECOND, "longest_ns": 7 * SECOND},

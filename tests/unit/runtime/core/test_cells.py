@@ -46,6 +46,17 @@ def test_tasks_are_counted_by_name_and_state(two_workers: Any) -> None:
     assert found["pids"] == [101, 102]
 
 
+def test_what_pickling_took_is_counted(two_workers: Any) -> None:
+    session = two_workers
+    session(e.CellBegan(0, 5))
+    session(e.Moved(0, 0, 7))  # the driver, for the cell that it runs
+    session.submit(10, template=session.define())
+    session(e.Moved(session.state.tasks[10].worker, 10, 30))
+    session(e.Moved(1, 99, 1_000))  # a task that has been forgotten
+    found = report(session.state, 5)
+    assert (found["packed_ns"], found["moved_ns"]) == (7, 30)
+
+
 def test_the_next_cell_counts_anew(two_workers: Any) -> None:
     session = two_workers
     work = session.define()

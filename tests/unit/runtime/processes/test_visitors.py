@@ -29,7 +29,7 @@ class Scheduler:
         self.joined: list[tuple[int, int, socket.socket]] = []
         self.door = door.Door.open("0" * 16)
         self.settings = {
-            "session_id": "0" * 16, "driver_pid": 5, "facts": {"program": "test"},
+            "session_id": "0" * 16, "driver_pid": 5, "facts": {"program": "test", "config": {}},
             "segment_bytes": 1 << 20, "total": {"CPU": 10_000}, "spill_dir": "nowhere",
             "inline_max_bytes": 100, "namespace": "room", "segment_fd": self.door.socket.fileno(),
             "door_fd": os.dup(self.door.socket.fileno()), "door_path": str(self.door.path),
