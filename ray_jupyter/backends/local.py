@@ -255,8 +255,7 @@ class LocalBackend:
 def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None]:
     """Start the node process; return the driver's client, the process and the door."""
     session_id = os.urandom(8).hex()
-    parent = config.spill_dir or tempfile.gettempdir()
-    spill_dir = str(Path(parent) / f"ray_jupyter-{session_id}")
+    spill_dir = str(Path(config.spill_dir or _temporary()) / f"ray_jupyter-{session_id}")
     total = {name: round(value * RESOURCE_UNITS) for name, value in config.totals().items()}
     limit_bytes = config.object_store_memory_bytes
     ours, theirs = socket.socketpair()
@@ -300,6 +299,19 @@ def _start(config: Config) -> tuple[Client, subprocess.Popen[bytes], Door | None
     )  # fmt: skip
     client.environment = config.runtime_env
     return client, process, opened
+
+
+def _temporary() -> str:
+    """Return where files may go; where none may go, a session works without them."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as problem:
+        warnings.warn(
+            f"objects that do not fit into memory cannot be kept: {problem}. Name a directory "
+            "that can be written: init(spill_dir=...), or TMPDIR",
+            RuntimeWarning, stacklevel=2,
+        )  # fmt: skip
+        return os.devnull
 
 
 def _open_door(session_id: str) -> Door | None:
