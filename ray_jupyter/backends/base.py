@@ -25,6 +25,7 @@ from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
 
 if TYPE_CHECKING:  # importing the package must stay light
     from ray_jupyter.runtime.client.failed import FailedCall
+    from ray_jupyter.runtime.client.holding import Held
 
 T = TypeVar("T")
 
@@ -225,6 +226,9 @@ class Backend(Protocol):
         Raises:
             TimeoutError: no answer came in time.
         """
+
+    def held_here(self) -> Held:
+        """Return what this process has of the session's objects; looks only."""
 
     def failed_call(self, object_id: int) -> FailedCall:
         """Return the call whose error is the value of this object, with its arguments.

@@ -20,6 +20,7 @@ from ray_jupyter.backends.inline_actors import InlineActor, Running
 from ray_jupyter.backends.inline_runner import InlineRunner
 from ray_jupyter.backends.inline_store import Value
 from ray_jupyter.errors import ActorDiedError, RayError
+from ray_jupyter.runtime.client.holding import Held
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import (
@@ -244,6 +245,11 @@ class InlineBackend(InlineRunner):
         raise LookupError(_HERE_ALREADY)
 
     # What is going on
+
+    def held_here(self) -> Held:
+        """See ``Backend.held_here``."""
+        self._release_dropped()
+        return Held(self._store.held_outside(), {}, frozenset())
 
     def environment(self) -> str:
         """See ``Backend.environment``."""

@@ -174,6 +174,14 @@ class InlineStore:
         with self._lock:
             return {object_id: self._counts.get(object_id, 0) for object_id in self._values}
 
+    def held_outside(self) -> dict[int, int]:
+        """Return how many references there are to each value, but for those inside of others."""
+        counts = self.references()
+        for _, value in self.values():
+            for inside in value.contained:
+                counts[inside] = counts.get(inside, 0) - 1
+        return counts
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

@@ -55,7 +55,7 @@ class Tables:
         if question == "summarize":
             return SUMMARIES[argument](self._tables[argument]())
         if question == "memory":
-            return memory(self._objects(), argument)
+            return self._memory(argument)
         if question == "trace":
             records = [(*record[:RECORD_FIELDS], self._pid) for record in self._journal.records()]
             return {"records": records, "drivers": [self._pid]}
@@ -124,6 +124,17 @@ class Tables:
             rows.append((object_id, *place, [self._pid], 0, False))
         return heapq.nlargest(most, rows, key=lambda row: row[1])
 
+    def _memory(self, most: int) -> Row:
+        """Return what ``runtime.core.queries.memory`` does."""
+        answer = memory(self._objects(), most)
+        made_by = {}
+        for record in self._journal.records():
+            first, name, returns = record[0], record[2], record[9]
+            made_by.update(dict.fromkeys(range(first, first + max(1, returns)), name))
+        for found in answer["objects"]:
+            found["made_by"] = made_by.get(found["object_id"], "put")
+        return answer
+
     def _tasks(self) -> Iterator[Row]:
         for task_id, template in list(self._journal.running.items()):
             yield {
@@ -163,17 +174,19 @@ class Tables:
     def _objects(self) -> Iterator[Row]:
         counts = self._store.references()
         values = self._store.values()
-        inside: dict[int, int] = {}
-        for _, value in values:
+        inside: dict[int, list[int]] = {}
+        for outer, value in values:
             for object_id in value.contained:
-                inside[object_id] = inside.get(object_id, 0) + 1
+                inside.setdefault(object_id, []).append(outer)
         for object_id, value in values:
             row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
             own = "ACTOR_HANDLE" if object_id in self._actors.by_id else "LOCAL_REFERENCE"
-            if counts.get(object_id, 0) > inside.get(object_id, 0):
-                yield row | {"reference_type": own}
-            if object_id in inside:
-                yield row | {"reference_type": "CAPTURED_IN_OBJECT"}
+            around = inside.get(object_id, ())
+            if counts.get(object_id, 0) > len(around):
+                yield row | {"reference_type": own, "held_by": "driver"}
+            for outer in around:
+                who = {"reference_type": "CAPTURED_IN_OBJECT", "held_by": f"object {outer:x}"}
+                yield row | who
 
     def _object_row(self, object_id: int, size_bytes: int, *, is_error: bool) -> Row:
         location = "MESSAGE" if size_bytes <= self._inline_max_bytes else "MEMORY"

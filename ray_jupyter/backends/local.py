@@ -12,12 +12,13 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.errors import RaySystemError
-from ray_jupyter.runtime.client import captured
+from ray_jupyter.runtime.client import captured, holding
 from ray_jupyter.runtime.client.client import Client
 from ray_jupyter.runtime.processes import node
 from ray_jupyter.runtime.protocol.ids import DRIVER_ID
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from ray_jupyter.config import Config
     from ray_jupyter.runtime.client.failed import FailedCall
+    from ray_jupyter.runtime.client.holding import Held
     from ray_jupyter.runtime.client.visit import Visit
     from ray_jupyter.runtime.protocol.output import Output
     from ray_jupyter.runtime.protocol.specs import CallContext, TaskTemplate
@@ -66,6 +68,7 @@ class LocalBackend:
     stack: Callable[[], Sequence[object]]
     accompany: Callable[[object], None]
     renew_workers: Callable[[], None]
+    held_here: Callable[[], Held]
     failed_call: Callable[[int], FailedCall]
     resume: Callable[[int, TaskTemplate | None], list[str]]
     begin_cell: Callable[[], int]
@@ -137,6 +140,7 @@ class LocalBackend:
             "renew_workers", "begin_cell",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
+        self.held_here = partial(holding.held_here, client)
         self.failed_call, self.resume = client.failed.call, client.failed.resume
         captured.fetch = client.failed.argument
         streams = client.streams

@@ -9,6 +9,9 @@ from ray_jupyter.backends.attaching import Asking
 from ray_jupyter.cli.output import print_columns, print_json
 from ray_jupyter.config import format_size
 
+_PROCESSES = ("LOCAL_REFERENCE", "PINNED_IN_MEMORY", "ACTOR_HANDLE")
+"""References of these types are those of a process."""
+
 
 def add_memory_options(command: argparse.ArgumentParser) -> None:
     """Add ``--limit``."""
@@ -34,7 +37,8 @@ def run_memory(asked: argparse.Namespace) -> int:
     print_columns([_holder(row) for row in found["holders"]], ("pid", "type", "objects", "size"))
     print()
     print_columns(
-        [_object(row) for row in found["objects"]], ("object", "size", "where", "kept_by")
+        [_object(row) for row in found["objects"]],
+        ("object", "size", "where", "made_by", "held_by"),
     )
     return 0
 
@@ -49,10 +53,12 @@ def _object(row: dict[str, Any]) -> dict[str, Any]:
         "object": row["object_id"],
         "size": format_size(size) if size >= 0 else "-",
         "where": (row["location"] or row["task_status"]).lower(),
-        "kept_by": ", ".join(
+        "made_by": row["made_by"],
+        "held_by": ", ".join(
             dict.fromkeys(
-                kind.lower().replace("_", " ") + (f" in {pid}" if pid else "")
-                for kind, _, pid in row["references"]
+                (f"{who} looks at it" if kind == "PINNED_IN_MEMORY" else who)
+                + (f" ({pid})" if kind in _PROCESSES else "")
+                for kind, _, pid, who in row["references"]
             )
         ),
     }

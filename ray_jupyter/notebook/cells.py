@@ -80,6 +80,13 @@ class Cells:
             return self.current
         return self._cells[max(0, bisect_right(self._ids, root) - 1)]
 
+    def which(self, object_id: int) -> Cell | None:
+        """Return the cell that made an object of ours, or submitted the task that does."""
+        if not self._ids or object_id >> COUNTER_BITS != self._ids[0] >> COUNTER_BITS:
+            return None
+        place = bisect_right(self._ids, object_id) - 1
+        return self._cells[place] if place >= 0 else None
+
     def newest_first(self) -> list[Cell]:
         """Return the cells of this session."""
         return self._cells[::-1]

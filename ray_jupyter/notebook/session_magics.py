@@ -10,6 +10,7 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 
 from ray_jupyter import api, session, status
 from ray_jupyter.config import make_config
+from ray_jupyter.notebook import objects
 from ray_jupyter.notebook.arguments import MagicParser, explained_by, size_bytes, whole_number
 from ray_jupyter.notebook.extension import MagicGroup
 from ray_jupyter.notebook.starting import attached, description, running_config, start
@@ -31,9 +32,18 @@ def _start_parser() -> MagicParser:
     return parser
 
 
+def _status_parser() -> MagicParser:
+    parser = MagicParser("%ray_status")
+    add = parser.add_argument
+    add("--objects", action="store_true", help="which objects there are, and who keeps them")
+    add("-n", metavar="N", default=str(objects.SHOWN),
+        help=f"with --objects: the largest N (default: {objects.SHOWN})")  # fmt: skip
+    return parser
+
+
 _START = _start_parser()
 _STOP = MagicParser("%ray_stop")
-_STATUS = MagicParser("%ray_status")
+_STATUS = _status_parser()
 _SETTINGS = {"num_cpus": "-n", "object_store_memory_bytes": "--memory", "mode": "--inline"}
 
 
@@ -85,12 +95,25 @@ class SessionMagics(MagicGroup):
     @no_var_expand
     @line_magic
     def ray_status(self, line: str) -> None:
-        """Print what the runtime is doing: workers, tasks, objects."""
+        """Print what the runtime is doing: workers, tasks, objects.
+
+        With --objects: every object, largest first, with who made it and who keeps it: variables,
+        results of cells, closures, tracebacks; other processes, tasks, functions, objects. What
+        is "(a view)" is no reference: an array that looks at the memory.
+        """
         __tracebackhide__ = True
-        _STATUS.parse_line(line)
+        options = _STATUS.parse_line(line)
+        count = whole_number("-n", options.n, self.shell.user_ns)
+        if count < 1:
+            raise UsageError(f"%ray_status: -n must be at least 1, got {count}")
         backend = session.current
         if backend is None:
             print(status.NO_SESSION)
+        elif options.objects:
+            try:
+                print(objects.table(backend, self.shell, self.extension.cells, count))
+            except NotImplementedError as problem:
+                raise UsageError(f"%ray_status --objects: {problem}") from None
         else:
             config, statistics = running_config(), backend.statistics()
             print(status.report(config, backend.session_id, statistics, note=attached()))

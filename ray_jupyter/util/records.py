@@ -127,7 +127,8 @@ class ObjectState(Record):
     """One reference to an object: by a process, a waiting task, a function or an object.
 
     ``location`` is ours: ``MESSAGE`` (small), ``MEMORY``, ``DISK``, ``ERROR``, or ``None``
-    while there is no value; then ``object_size`` is -1.
+    while there is no value; then ``object_size`` is -1. So is ``held_by``: who that is in words,
+    ``task load``, say; of this process, the names of its variables.
     """
 
     object_id: str
@@ -139,8 +140,10 @@ class ObjectState(Record):
     pid: int
     ip: str
     location: str | None
+    held_by: str | None = None
 
     ids: ClassVar[frozenset[str]] = frozenset({"object_id"})
+    details: ClassVar[frozenset[str]] = frozenset({"held_by"})
 
 
 @dataclass

@@ -12,8 +12,11 @@ there are (the backends). Nothing is recorded for this; it costs when it is call
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ray_jupyter import session
@@ -44,6 +47,8 @@ R = TypeVar("R", bound=Record)
 MOST = 10_000
 """The largest ``limit``, as in Ray."""
 _ADDRESS = "127.0.0.1"
+_OF_PROCESSES = ("LOCAL_REFERENCE", "ACTOR_HANDLE", "PINNED_IN_MEMORY")
+"""References of these types are those of a process."""
 
 
 class RayStateApiException(RayError):  # noqa: N818  # Ray's name
@@ -100,7 +105,11 @@ def list_objects(
     raise_on_missing_output: bool = True,
     _explain: bool = False,
 ) -> list[ObjectState]:
-    """Return who refers to which object; arguments as in ``list_tasks``."""
+    """Return who refers to which object; arguments as in ``list_tasks``.
+
+    With ``detail``, ``held_by`` says who in words; of this process, under which names. (Names that
+    are local to a function are found while it runs.)
+    """
     return _list("objects", ObjectState, address, filters, limit, timeout, detail)
 
 
@@ -255,12 +264,31 @@ def _list(
             _name_processes(row)
             if "task_ids" in row:
                 row["task_ids"] = [f"{source.session_id}{i:016x}" for i in row["task_ids"]]
+        if cls is ObjectState and address is None and detail:
+            _name_variables(rows)
         return [cls.of_row(row, source.session_id, detail=detail) for row in rows]
 
 
 def _name_processes(row: dict[str, Any]) -> None:
     if row.get("worker_id") is not None:
         row["worker_id"] = f"{row['worker_id']:x}"
+
+
+def _name_variables(rows: list[dict[str, Any]]) -> None:
+    """Say of what this process holds under which names it does."""
+    from ray_jupyter.util import holders
+
+    backend = session.connected()
+    main = vars(sys.modules["__main__"])
+    roots = chain(holders.variables(main), holders.running(), holders.last_error())
+    names = holders.who_holds(roots, backend.held_here(), backend.session_id)
+    for row in rows:
+        if row["pid"] != os.getpid() or row["reference_type"] not in _OF_PROCESSES:
+            continue
+        looks = row["reference_type"] == "PINNED_IN_MEMORY"
+        found = [n for n in names.get(row["object_id"], ()) if n.endswith(holders.VIEW) == looks]
+        if found:
+            row["held_by"] = ", ".join(found)
 
 
 def _first(

@@ -114,7 +114,7 @@ def test_memory_says_who_keeps_what(own: str, run: Run) -> None:
     assert code == 0
     lines = text.splitlines()
     [line] = [line for line in lines if line.startswith(large.hex())]
-    for words in ("8.0 MB", "memory", f"local reference in {os.getpid()}", "captured in object"):
+    for words in ("8.0 MB", "memory", "put", f"driver ({os.getpid()})", "looks at it", "object "):
         assert words in line
     assert any(f"{os.getpid()}  driver" in line for line in lines)
     found = json.loads(run("memory", "--json", "--limit", "1")[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import ray
 
@@ -284,6 +284,14 @@ class RayClusterBackend(Names):
             NotImplementedError: the workers are Ray's.
         """
         Capability.RESIZING.refuse(self.name)
+
+    def held_here(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            NotImplementedError: Ray counts, and does not tell.
+        """
+        Capability.REFERENCE_COUNTS.refuse(self.name)
 
     def failed_call(self, object_id: int) -> FailedCall:
         """Refuse; see ``Backend.failed_call``."""

@@ -222,6 +222,10 @@ class Arguments:
                 self._forget(next(iter(self._promoted)))
             return object_id
 
+    def copies(self) -> frozenset[int]:
+        """Return the objects that are copies kept for the next call with the same argument."""
+        return frozenset(copy.object_id for copy in list(self._promoted.values()))
+
     def _forget(self, key: int) -> None:
         self._drop(self._promoted.pop(key).object_id)
 

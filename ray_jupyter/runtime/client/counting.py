@@ -32,6 +32,10 @@ class Counts:
         self._counts[object_id] = count + 1
         return not count
 
+    def now(self) -> dict[int, int]:
+        """Return how many references there are to each object."""
+        return dict(self._counts)
+
     def collect(self) -> list[int]:
         """Settle the dead; return the objects that have no reference here any more."""
         released: list[int] = []

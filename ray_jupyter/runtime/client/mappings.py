@@ -82,6 +82,11 @@ class Mappings:
         self._mappings[object_id].views += 1
         return memoryview(array)
 
+    def views(self) -> dict[int, int]:
+        """Return, by the ``id`` of each array that is looked at, which object it is."""
+        alive = ((view(), view.object_id) for view in list(self._views.values()))
+        return {id(array): object_id for array, object_id in alive if array is not None}
+
     def collect(self) -> list[int]:
         """Return the ids to unpin, one entry per pin."""
         ended = self._ended

@@ -174,7 +174,11 @@ def memory(state: ClusterState, most: int) -> dict[str, Any]:
     from ray_jupyter.runtime.core import tables as rows
     from ray_jupyter.runtime.protocol import tables
 
-    return tables.memory(rows.objects(state), most)
+    answer = tables.memory(rows.objects(state), most)
+    made_by = rows.makers(state, [found["object_id"] for found in answer["objects"]])
+    for found in answer["objects"]:
+        found["made_by"] = made_by.get(found["object_id"], "")
+    return answer
 
 
 def failed_task(state: ClusterState, object_id: int) -> str | dict[str, object]:

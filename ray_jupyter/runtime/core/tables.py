@@ -5,7 +5,8 @@ Live things come first; ended tasks follow, the last one first, as far as they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from ray_jupyter.runtime.core.state import (
@@ -15,9 +16,12 @@ from ray_jupyter.runtime.core.state import (
     ObjectRecord,
 )
 from ray_jupyter.runtime.core.transitions import FINISHED, running, state_of
-from ray_jupyter.runtime.protocol.messages import ACTOR, SPILLED, STORED
+from ray_jupyter.runtime.protocol.messages import ACTOR, SPILLED, STORED, TASK_EVENTS
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
+
+_RECORDS_SEARCHED = 50_000
+"""So many ended tasks are looked through for the one that made an object."""
 
 
 def tasks(state: ClusterState) -> Iterator[Row]:
@@ -100,31 +104,53 @@ def _actor_row(state: ClusterState, actor: ActorRecord) -> Row:
 
 
 def objects(state: ClusterState) -> Iterator[Row]:
-    """Yield one row for each object and each process, task or object that refers to it."""
+    """Yield one row for each object and each process, task, function or object that refers to it."""
     tops = running(state)
     for client in state.clients.values():
+        who = _who(client)
         for object_id in client.held:
             kind = "ACTOR_HANDLE" if object_id in state.actors else "LOCAL_REFERENCE"
-            yield _object_row(state.objects[object_id], kind, client, tops)
+            yield _object_row(state.objects[object_id], kind, client, tops, who)
         for object_id in client.pinned:
             record = state.objects.get(object_id) or state.unreferenced[object_id]
-            yield _object_row(record, "PINNED_IN_MEMORY", client, tops)
+            yield _object_row(record, "PINNED_IN_MEMORY", client, tops, who)
+    for kind, who, ids, client_id in _further_holders(state):
+        holder = None if client_id is None else state.clients.get(client_id)
+        for object_id in ids:
+            yield _object_row(state.objects[object_id], kind, holder, tops, who)
+
+
+def _who(client: ClientRecord) -> str:
+    if client.actor is not None:
+        return f"actor {client.actor.name}"
+    return "worker" if client.is_worker else "driver"
+
+
+def _further_holders(
+    state: ClusterState,
+) -> Iterator[tuple[str, str, tuple[int, ...], int | None]]:
+    """Yield (type of reference, words, objects, process that it comes from) of what is no process."""
     for task in state.tasks.values():
-        submitter = state.clients.get(task.submitter)
-        for object_id in (*task.deps, *task.held):
-            yield _object_row(state.objects[object_id], "USED_BY_PENDING_TASK", submitter, tops)
+        ids = (*task.deps, *task.held)
+        yield "USED_BY_PENDING_TASK", f"task {task.template.name}", ids, task.submitter
     for template in state.templates.values():
-        definer = None if template.definer is None else state.clients.get(template.definer)
-        for object_id in template.definition[3]:
-            yield _object_row(state.objects[object_id], "CAPTURED_IN_FUNCTION", definer, tops)
+        who = f"function {template.name}"
+        yield "CAPTURED_IN_FUNCTION", who, template.definition[3], template.definer
     for record in state.objects.values():
-        for object_id in record.contained:
-            yield _object_row(state.objects[object_id], "CAPTURED_IN_OBJECT", None, tops)
+        yield "CAPTURED_IN_OBJECT", f"object {record.id:x}", record.contained, None
+    for known in state.remains.values():
+        who = f"failed task {known.template.name}, which may run again"
+        yield "USED_BY_FAILED_TASK", who, (*known.deps, *known.held), None
+    for actor in state.actors.values():
+        if actor.creation is not None:
+            ids = (*actor.creation.deps, *actor.creation.held)
+            yield "USED_BY_ACTOR_RESTART", f"actor {actor.name}, which may restart", ids, None
 
 
 def _object_row(
-    record: ObjectRecord, reference_type: str, client: ClientRecord | None, tops: set[int]
-) -> Row:
+    record: ObjectRecord, reference_type: str, client: ClientRecord | None, tops: set[int],
+    held_by: str,
+) -> Row:  # fmt: skip
     value = record.value
     if value is None:
         location = None
@@ -142,8 +168,36 @@ def _object_row(
         "task_status": status, "attempt_number": producer.attempt if producer else 0,
         "reference_type": reference_type, "location": location,
         "type": "WORKER" if client is not None and client.is_worker else "DRIVER",
-        "pid": client.pid if client is not None else 0,
+        "pid": client.pid if client is not None else 0, "held_by": held_by,
     }  # fmt: skip
+
+
+def makers(state: ClusterState, ids: Collection[int]) -> dict[int, str]:
+    """Return by object what made it, as far as that is remembered: a task, an actor, or ``put``."""
+    found: dict[int, str] = {}
+    unknown: dict[int, None] = {}
+    for object_id in ids:
+        record = state.objects.get(object_id) or state.unreferenced.get(object_id)
+        if object_id in state.actors:
+            found[object_id] = state.actors[object_id].name
+        elif record is not None and record.producer is not None:
+            found[object_id] = record.producer.template.name
+        elif record is not None and record.lineage is not None:
+            found[object_id] = record.lineage.name
+        else:
+            unknown[object_id] = None
+    for ended in islice(reversed(state.records), _RECORDS_SEARCHED):
+        if not unknown:
+            break
+        first, name, returns = ended[0], ended[2], ended[9]
+        for object_id in range(first, first + max(1, returns)):  # type: ignore[call-overload]
+            if object_id in unknown:
+                del unknown[object_id]
+                found[object_id] = str(name)
+    unrecorded = any(TASK_EVENTS in template.extras for template in state.templates.values())
+    if len(state.records) == state.records_total <= _RECORDS_SEARCHED and not unrecorded:
+        found.update(dict.fromkeys(unknown, "put"))  # no task is forgotten
+    return found
 
 
 def workers(state: ClusterState) -> Iterator[Row]:

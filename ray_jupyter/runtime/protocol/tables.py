@@ -107,7 +107,8 @@ def memory(rows: Iterable[Row], most: int) -> Row:
     """Return who keeps how much alive, from the rows of objects.
 
     Returns:
-        ``objects``: the ``most`` largest, each with its ``references`` (type, pid).
+        ``objects``: the ``most`` largest, each with its ``references``: (type, whether a driver
+            or a worker, pid, who in words).
         ``holders``: by process, how many objects it refers to or looks at, and their size.
         ``locations``: by location, how many objects and bytes are there.
     """
@@ -118,12 +119,14 @@ def memory(rows: Iterable[Row], most: int) -> Row:
             names = ("object_id", "object_size", "location", "task_status")
             found = objects[row["object_id"]] = {name: row[name] for name in names}
             found["references"] = []
-        found["references"].append((row["reference_type"], row["type"], row["pid"]))
+        found["references"].append((
+            row["reference_type"], row["type"], row["pid"], row["held_by"],
+        ))  # fmt: skip
     holders: dict[int, Row] = {}
     locations: dict[str, Row] = {}
     for found in objects.values():
         size = max(found["object_size"], 0)
-        for pid, kind in {(pid, kind) for _, kind, pid in found["references"] if pid}:
+        for pid, kind in {(pid, kind) for _, kind, pid, _ in found["references"] if pid}:
             holder = holders.setdefault(pid, {"pid": pid, "type": kind, "objects": 0, "bytes": 0})
             holder["objects"] += 1
             holder["bytes"] += size

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -25,7 +26,13 @@ class _Told:
         return 1
 
 
+class _Keeper:
+    def keep(self, box: Any) -> None:
+        self.kept = box
+
+
 Told = ray.remote(_Told)
+Keeper = ray.remote(_Keeper)
 
 
 @ray.remote
@@ -113,6 +120,28 @@ class StateTests(BackendSuite):
         assert (row.location, row.task_status) == ("MESSAGE", "FINISHED")
         del box
         eventually(lambda: len(state.get_objects(large)) == 1)
+
+    def test_an_object_knows_its_names_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.needs(Capability.OBJECT_TABLE)
+        kept = {"a": [ray.put(np.zeros(10**6))]}
+        monkeypatch.setattr(sys.modules["__main__"], "kept", kept, raising=False)
+        [row] = state.get_objects(kept["a"][0])
+        assert row.held_by == "kept['a'][0]"
+        [row] = state.list_objects(filters=[("object_id", "=", kept["a"][0].hex())])
+        assert row.held_by is None  # without detail
+        name, box = kept["a"][0].hex(), ray.put(kept["a"])
+        kept.clear()
+        eventually(lambda: [r.held_by for r in state.get_objects(name)] == [f"object {box.id:x}"])
+
+    def test_what_an_actor_holds_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.needs(Capability.OBJECT_TABLE)
+        keeper, ref = Keeper.remote(), ray.put("kept")
+        monkeypatch.setattr(sys.modules["__main__"], "kept", ref, raising=False)
+        ray.get(keeper.keep.remote([ref]))
+        words = {row.held_by for row in state.get_objects(ref)}
+        assert "kept" in ", ".join(map(str, words))
+        if self.runs_in_processes:
+            assert "actor _Keeper" in words
 
     def test_workers_and_nodes(self) -> None:
         kinds = Counter(worker.worker_type for worker in state.list_workers())

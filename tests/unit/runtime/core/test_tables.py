@@ -182,3 +182,27 @@ def test_drivers_do_not_wait_for_each_others_calls(session: Any) -> None:
     theirs = session.define(0, kind=m.METHOD, client=5)
     told = session.submit(5 << 32 | 1, template=theirs, held=(20,), client=5)
     assert session.sent(told) == {1: [5 << 32 | 1]}
+
+
+def test_who_holds_an_object_in_words(session: Any) -> None:
+    session.join(1)
+    session.submit(10, template=session.define())
+    session.submit(11, template=session.define(closure=(10,)), deps=(10,))
+    session(e.Put(0, [(12, b"box", (10,))]))
+    rows = [row for row in tables.objects(session.state) if row["object_id"] == 10]
+    assert {(row["reference_type"], row["held_by"]) for row in rows} == {
+        ("LOCAL_REFERENCE", "driver"), ("USED_BY_PENDING_TASK", "task work"),
+        ("CAPTURED_IN_FUNCTION", "function work"), ("CAPTURED_IN_OBJECT", "object c"),
+    }  # fmt: skip
+
+
+def test_what_made_an_object(session: Any) -> None:
+    template = session.define()
+    session.join(1)
+    session.submit(10, template=template)
+    session(e.Put(0, [(12, b"box", ())]))
+    assert tables.makers(session.state, [10, 12]) == {10: "work", 12: "put"}
+    session.finish(1, 10)
+    assert tables.makers(session.state, [10, 12]) == {10: "work", 12: "put"}
+    session.state.records.clear()
+    assert tables.makers(session.state, [10, 12]) == {}  # forgotten, so neither is known

@@ -74,6 +74,7 @@ def reference(
     return {
         "object_id": object_id, "object_size": size, "reference_type": kind, "pid": pid,
         "task_status": "FINISHED", "type": "DRIVER", "location": location,
+        "held_by": "driver",
     }  # fmt: skip
 
 
