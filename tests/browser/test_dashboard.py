@@ -57,6 +57,8 @@ def use_theme(page: Any, name: str) -> None:
         f"JupyterLab {name}",
     )
     page.wait_for(f"document.body.dataset.jpThemeLight === '{str(name == 'Light').lower()}'")
+    # JupyterLab hides its splash by a timer, and stumbles over it where the next theme comes sooner.
+    page.wait_for("!document.getElementById('jupyterlab-splash')")
 
 
 def shades(page: Any) -> list[int]:
