@@ -19,7 +19,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from ray_jupyter import session
 from ray_jupyter.backends.base import Backend
@@ -32,6 +32,7 @@ from ray_jupyter.errors import RayError
 from ray_jupyter.runtime.client.printing import Decoder
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.output import STDOUT, Output
+from ray_jupyter.runtime.store.looks import glance
 
 LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.3, 0.5
 """Pauses between questions: while something happens, in a flood of tasks, and else."""
@@ -48,6 +49,22 @@ _CELLS_MAX = 32
 Sink = Callable[[Frame], object]
 
 
+class Cell(Protocol):
+    """A run of a cell, as the notebook knows it; what a session knows of it may come later.
+
+    Attributes:
+        id: of the run in the session; 0 while there is none.
+        session_id: which session that is.
+        name: what the front end knows the cell by.
+        label: what people know it by.
+    """
+
+    id: int
+    session_id: str
+    name: str
+    label: str
+
+
 class Feed:
     """See the module. ``sinks`` get every frame; it runs while there are some.
 
@@ -62,13 +79,14 @@ class Feed:
         self.variables: Callable[[], dict[int, list[str]]] = dict
         self.lock = threading.RLock()
         """Held while the model changes: whoever reads it in another thread takes it."""
-        self._cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
-        self._new_cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
+        self._cells: deque[Cell] = deque(maxlen=_CELLS_MAX)
         self._logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._new_logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._heard: deque[tuple[int, int, int, str, str]] = deque(maxlen=LOGS_MAX)
         """What was printed, perhaps before the session was seen: when, task, pid, stream, text."""
         self._objects: list[list[Any]] = []
+        self._looks: dict[int, str] = {}
+        """What small objects look like; their bytes are read once."""
         self._decoder = Decoder()
         self._partial: dict[tuple[int, int], tuple[int, str]] = {}
         """The beginnings of lines: task and text, by pid and stream."""
@@ -122,11 +140,9 @@ class Feed:
             with suppress(RayError, TimeoutError):  # it ends just now: there is nothing to tell it
                 backend.query("unwatch", model.name, ANSWER_S)
 
-    def begin_cell(self, cell_id: str, label: str) -> None:
-        """A cell begins to run: what is submitted from now on belongs to it."""
-        cell = (cell_id, label, time.monotonic_ns())
+    def begin_cell(self, cell: Cell) -> None:
+        """A cell begins to run."""
         self._cells.append(cell)
-        self._new_cells.append(cell)
 
     def hear(self, outputs: list[Output]) -> None:
         """Note what tasks printed; called in whatever thread receives it."""
@@ -176,10 +192,11 @@ class Feed:
             self._begin(backend)
         model = self.model
         assert model is not None
-        while self._new_cells:
-            model.begin_cell(*self._new_cells.popleft())
         try:
             answer = backend.query("changes", model.question(), ANSWER_S)
+            for cell in list(self._cells):  # now: nothing in the answer is of a later one
+                if cell.session_id == model.session_id:
+                    model.begin_cell(cell.id, cell.name, cell.label)
             model.fold(answer, text_of_task_error)
             if model.totals != self._last:
                 self._lively_until_s = time.monotonic() + 1.0
@@ -201,8 +218,6 @@ class Feed:
         self._logs.clear()
         self._new_logs.clear()
         self._partial.clear()
-        self._new_cells.clear()
-        self._new_cells.extend(self._cells)
 
     def _measure(self, model: Model) -> None:
         now_s = time.monotonic()
@@ -216,13 +231,22 @@ class Feed:
             return
         names = self.variables()
         rows = [
-            [*row, model.maker(row[0]), [name[:40] for name in names.get(row[0], [])]]
+            self._object(row, model.maker(row[0]), names.get(row[0], []))
             for row in backend.query("census", CENSUS_ROWS, ANSWER_S)
         ]
+        self._looks = {row[0]: row[10] for row in rows}
         self._objects_changed = self._objects_changed or rows != self._objects
         self._objects = rows
         took_s = time.monotonic() - began_s
         self._census_at_s = began_s + max(CENSUS_S, CENSUS_SHARE * took_s)
+
+    def _object(self, row: tuple[Any, ...], maker: int, names: list[str]) -> list[Any]:
+        """Return the row of an object: as asked for, with its maker and the names that hold it."""
+        *facts, kinds, look = row
+        if isinstance(look, bytes):
+            look = self._looks.get(row[0]) or glance(look)
+            self._looks[row[0]] = look
+        return [*facts, maker, [name[:40] for name in names], list(kinds), look]
 
     # Frames
 

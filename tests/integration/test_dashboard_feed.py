@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,13 @@ def feed() -> Iterator[Feed]:
     ray.shutdown()
 
 
+def begin_cell(feed: Feed) -> None:
+    """A cell begins, as the notebook tells it."""
+    backend = session.connected()
+    run = {"id": backend.begin_cell(), "session_id": backend.session_id}
+    feed.begin_cell(SimpleNamespace(**run, name="cell", label="[1]"))
+
+
 def square(x: int) -> int:
     print("squaring", x)
     return x * x
@@ -46,7 +54,7 @@ def test_what_a_view_sees_is_what_happened(feed: Feed, mode: str) -> None:
 
     feed.attach(take)
     ray.init(num_cpus=2, mode=mode)
-    feed.begin_cell("cell", "[1]")
+    begin_cell(feed)
     squares = [ray.remote(square).remote(i) for i in range(300)]
     doubled = [ray.remote(square).options(name="again").remote(ref) for ref in squares]
     ray.wait([*doubled, ray.remote(fail).remote()], num_returns=301)

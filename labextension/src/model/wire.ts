@@ -30,7 +30,11 @@ export type ErrorRow = [task: number, type: string, text: string];
 
 export type ObjectRow = [
   id: number, sizeBytes: number, location: string, holders: number, pids: number[], pins: number,
-  isBeingMade: boolean, node: number, names: string[]
+  isBeingMade: boolean, node: number, names: string[],
+  /** How many of the holders are drivers, workers, functions, other objects, tasks. */
+  kinds: number[],
+  /** What the value looks like: `ndarray (10,) float64`. */
+  look: string
 ];
 
 export type LogRow = [atUs: number, task: number, pid: number, stream: string, text: string];
