@@ -26,7 +26,7 @@ from ray_jupyter.backends.base import Backend
 from ray_jupyter.dashboard import frames
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.hints import hints
-from ray_jupyter.dashboard.model import Model
+from ray_jupyter.dashboard.model import NAME, Model
 from ray_jupyter.dashboard.processes import Meter
 from ray_jupyter.errors import RayError
 from ray_jupyter.runtime.client.printing import Decoder
@@ -34,8 +34,9 @@ from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.output import STDOUT, Output
 from ray_jupyter.runtime.store.looks import glance
 
-LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.3, 0.5
-"""Pauses between questions: while something happens, in a flood of tasks, and else."""
+LIVELY_S, FLOODED_S, QUIET_S, UNSEEN_S = 0.1, 0.3, 0.5, 2.0
+"""Pauses between questions: while something happens, in a flood of tasks, and else; and
+while nobody looks."""
 SNAPSHOT_S = 3.0
 """After so long without one, the next frame with news is a snapshot: for pages that were
 reloaded, and for gaps."""
@@ -70,6 +71,8 @@ class Feed:
 
     Attributes:
         model: of the session that runs, or of the last one; ``None`` before the first.
+        is_slow: whether nobody looks, as far as is known. Frames say so: whoever does look
+            and hears it may object.
         variables: gives the names of variables that hold an object, by its id.
     """
 
@@ -77,6 +80,7 @@ class Feed:
         self.model: Model | None = None
         self.sinks: list[Sink] = []
         self.variables: Callable[[], dict[int, list[str]]] = dict
+        self.is_slow = False
         self.lock = threading.RLock()
         """Held while the model changes: whoever reads it in another thread takes it."""
         self._cells: deque[Cell] = deque(maxlen=_CELLS_MAX)
@@ -160,6 +164,11 @@ class Feed:
             for at in range(0, len(whole), LOG_MAX):
                 self._heard.append((now_ns, task_id, pid, name, whole[at : at + LOG_MAX]))
 
+    def name_of(self, object_id: int) -> str:
+        """Return the function that made an object, or whose task has this id; under the lock."""
+        node = self.model.maker(object_id) if self.model is not None else -1
+        return str(self.model.nodes[node][NAME]) if self.model is not None and node >= 0 else ""
+
     def snapshot(self) -> Frame | None:
         """Return the whole state as it is now; ``None`` if there never was a session."""
         with self.lock:
@@ -181,6 +190,7 @@ class Feed:
                     sink(frame)
             lively = time.monotonic() < self._lively_until_s
             pause_s = FLOODED_S if flooded else LIVELY_S if lively else QUIET_S
+            pause_s = UNSEEN_S if self.is_slow else pause_s
 
     def _update(self) -> bool:
         """Ask and fold; return whether more happened than is told task by task."""
@@ -291,6 +301,7 @@ class Feed:
         if self._is_over:
             self._last["is_over"] = 1
         frame["is_over"] = self._is_over
+        frame["is_slow"] = self.is_slow
         return frame
 
     def _snapshot(self, seq: int) -> Frame:

@@ -163,6 +163,7 @@ class Model:
             0 if task.status == "FINISHED" else 1, task.attempt, task.num_returns, task.parent,
             list(task.arguments), task.weight,
         ]  # fmt: skip
+        self.errors.pop(task.id, None)  # it ran once more
         self.tasks.append(told)
         self.new_tasks.append(told)
         self._makers.add(task.id, node, max(1, min(task.num_returns, RETURNS_MAX)))

@@ -78,7 +78,11 @@ class DashboardMagics(MagicGroup):
         cell = self.extension.cells.current
         cell.label = f"[{number}]"
         cell.name = cell.header.get("metadata", {}).get("cellId") or f"In[{number}]"
-        self.live.feed.begin_cell(cell)
+        self.live.begin_cell(cell)
+
+    def after_cell(self) -> None:
+        """Tell it that none does."""
+        self.live.end_cell()
 
     def detach(self) -> None:
         """End the feed; what it has displayed stays."""

@@ -74,7 +74,10 @@ export class TasksView implements View {
   private found(stage: Stage): Task[] {
     const { model } = stage;
     const wanted = this.filter.value.trim().toLowerCase();
-    const tasks = [...model.running(), ...model.tasks.values()].filter(task => {
+    const running = model.running();
+    const again = new Set(running.map(task => task.id)); // what runs once more is told once
+    const ended = [...model.tasks.values()].filter(task => !again.has(task.id));
+    const tasks = [...running, ...ended].filter(task => {
       if (this.failedOnly && !task.failed) return false;
       if (stage.node >= 0 && task.node !== stage.node) return false;
       if (!wanted) return true;

@@ -205,6 +205,13 @@ def object_now(state: ClusterState, object_id: int) -> dict[str, Any]:
     return one(state, object_id)
 
 
+def task_given(state: ClusterState, task_id: int) -> dict[str, Any]:
+    """Return what one task was given: see ``core.given``."""
+    from ray_jupyter.runtime.core.given import task
+
+    return task(state, task_id)
+
+
 ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "failures": lambda state, _: list(state.failures),
     "failed_task": failed_task,
@@ -227,4 +234,5 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "unwatch": lambda state, name: state.watches.pop(name, None) is not None,
     "census": census,
     "object": object_now,
+    "task": task_given,
 }
