@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from ray_jupyter import session
 from ray_jupyter.backends.base import Backend
 from ray_jupyter.dashboard import frames
+from ray_jupyter.dashboard.census import Census
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.hints import hints
 from ray_jupyter.dashboard.model import NAME, Model
@@ -32,7 +33,6 @@ from ray_jupyter.errors import RayError
 from ray_jupyter.runtime.client.printing import Decoder
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.output import STDOUT, Output
-from ray_jupyter.runtime.store.looks import glance
 
 LIVELY_S, FLOODED_S, QUIET_S, UNSEEN_S = 0.1, 0.3, 0.5, 2.0
 """Pauses between questions: while something happens, in a flood of tasks, and else; and
@@ -41,8 +41,6 @@ SNAPSHOT_S = 3.0
 """After so long without one, the next frame with news is a snapshot: for pages that were
 reloaded, and for gaps."""
 HEARTBEAT_S = 1.0
-CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 20_000, 120
-"""The objects are asked for this often, at most in a 50th of the time, if they are not more."""
 ANSWER_S = 5.0
 LOGS_MAX, LOG_MAX = 500, 2_000
 _CELLS_MAX = 32
@@ -73,13 +71,13 @@ class Feed:
         model: of the session that runs, or of the last one; ``None`` before the first.
         is_slow: whether nobody looks, as far as is known. Frames say so: whoever does look
             and hears it may object.
-        variables: gives the names of variables that hold an object, by its id.
+        census: of the objects.
     """
 
     def __init__(self) -> None:
         self.model: Model | None = None
         self.sinks: list[Sink] = []
-        self.variables: Callable[[], dict[int, list[str]]] = dict
+        self.census = Census()
         self.is_slow = False
         self.lock = threading.RLock()
         """Held while the model changes: whoever reads it in another thread takes it."""
@@ -88,9 +86,6 @@ class Feed:
         self._new_logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._heard: deque[tuple[int, int, int, str, str]] = deque(maxlen=LOGS_MAX)
         """What was printed, perhaps before the session was seen: when, task, pid, stream, text."""
-        self._objects: list[list[Any]] = []
-        self._looks: dict[int, str] = {}
-        """What small objects look like; their bytes are read once."""
         self._decoder = Decoder()
         self._partial: dict[tuple[int, int], tuple[int, str]] = {}
         """The beginnings of lines: task and text, by pid and stream."""
@@ -105,9 +100,8 @@ class Feed:
         self._last: dict[str, int] = {}
         self._is_over = False
         self._snapshot_at_s = self._heartbeat_at_s = self._measured_at_s = 0.0
-        self._census_at_s = 0.0
         self._lively_until_s = 0.0
-        self._objects_changed = False
+        self.census.forget()
 
     # Whoever shows it
 
@@ -211,7 +205,7 @@ class Feed:
             if model.totals != self._last:
                 self._lively_until_s = time.monotonic() + 1.0
             self._measure(model)
-            self._census(backend, model)
+            self.census.take(backend, model)
         except (RayError, TimeoutError):  # it ends just now, or is busy: the next look tells
             self._is_over = session.current is not backend
             return False
@@ -224,7 +218,6 @@ class Feed:
             started_ns -= int(max(0.0, time.time() - known) * 1e9)
         self.model = Model(backend.session_id, started_ns, uuid.uuid4().hex)
         self._forget()
-        self._objects = []
         self._logs.clear()
         self._new_logs.clear()
         self._partial.clear()
@@ -234,29 +227,6 @@ class Feed:
         if now_s - self._measured_at_s >= HEARTBEAT_S:
             self._measured_at_s = now_s
             model.measure(self._meter.read(row[1] for row in model.lanes if row[2] != "GONE"))
-
-    def _census(self, backend: Backend, model: Model) -> None:
-        began_s = time.monotonic()
-        if began_s < self._census_at_s or model.totals["objects"] > CENSUS_MAX:
-            return
-        names = self.variables()
-        rows = [
-            self._object(row, model.maker(row[0]), names.get(row[0], []))
-            for row in backend.query("census", CENSUS_ROWS, ANSWER_S)
-        ]
-        self._looks = {row[0]: row[10] for row in rows}
-        self._objects_changed = self._objects_changed or rows != self._objects
-        self._objects = rows
-        took_s = time.monotonic() - began_s
-        self._census_at_s = began_s + max(CENSUS_S, CENSUS_SHARE * took_s)
-
-    def _object(self, row: tuple[Any, ...], maker: int, names: list[str]) -> list[Any]:
-        """Return the row of an object: as asked for, with its maker and the names that hold it."""
-        *facts, kinds, look = row
-        if isinstance(look, bytes):
-            look = self._looks.get(row[0]) or glance(look)
-            self._looks[row[0]] = look
-        return [*facts, maker, [name[:40] for name in names], list(kinds), look]
 
     # Frames
 
@@ -274,7 +244,7 @@ class Feed:
         )  # fmt: skip
         self._width_us = model.bins.width_us
         self._logs += frame["logs"]
-        same = frames.is_empty(frame) and not self._objects_changed
+        same = frames.is_empty(frame) and not self.census.is_news
         ended = self._is_over and not self._last.get("is_over")
         if same and model.totals == self._last and not ended:
             # For a while after the last news as well: who waits for quiet must notice it.
@@ -294,10 +264,10 @@ class Feed:
             if frame.get("bins_left_out"):
                 self._width_us = 0
         else:
-            if self._objects_changed:
-                frame["objects"] = frames.fitting(self._objects)
+            if self.census.is_news:
+                frame["objects"] = frames.fitting(self.census.rows)
             frame["hints"] = hints(model)
-        self._objects_changed = False
+        self.census.is_news = False
         if self._is_over:
             self._last["is_over"] = 1
         frame["is_over"] = self._is_over
@@ -307,7 +277,7 @@ class Feed:
     def _snapshot(self, seq: int) -> Frame:
         assert self.model is not None
         extras = {
-            "hints": hints(self.model), "logs": self._logs, "objects": self._objects,
+            "hints": hints(self.model), "logs": self._logs, "objects": self.census.rows,
         }  # fmt: skip
         frame = frames.snapshot(self.model, seq, self._now_us(), extras)
         frame["started_ms"] = round(time.time() * 1000 - self._now_us() / 1000)

@@ -43,7 +43,7 @@ class Live:
         self._kept_at_s = 0.0
         self._kept_live = 0
         self._quiet_since_s = 0.0
-        self.feed.variables = lambda: variables(dict(shell.user_ns), session.current)
+        self.feed.census.variables = lambda: variables(dict(shell.user_ns), session.current)
 
     def open(self) -> None:
         """Listen for what front ends ask."""

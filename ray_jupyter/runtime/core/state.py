@@ -36,8 +36,8 @@ who runs in one environment runs nothing of another."""
 class TemplateRecord:
     """A remote function with its options.
 
-    ``users`` are its definer, its live tasks, and those ended ones that are remembered because
-    what they made may be lost; the last are ``remembered``.
+    ``users`` are its definer, its live tasks, and those ended ones that may run again,
+    because what they made may be lost, or they failed; the last are ``remembered``.
     """
 
     __slots__ = (

@@ -122,3 +122,17 @@ def test_a_task_that_is_remembered_for_its_result_is_not_counted_as_live(session
     assert ask(session)["live"] == []
     session(e.Released(0, [10]))
     assert session.state.templates[template].remembered == 0
+
+
+def test_a_failed_task_that_may_run_again_is_not_counted_as_live(session: Any) -> None:
+    template = session.define(retries=0)
+    session.join(1)
+    session.submit(10, template=template)
+    session.finish(1, 10, b"pickled", status=TASK_FAILED)
+    assert list(session.state.remains) == [10]
+    assert ask(session)["live"] == []
+    session(e.ResumeRequested(0, 1, 10, 0))
+    assert ask(session)["live"] == [("work", "task", 1, 0)]
+    session.finish(1, 10, b"pickled", status=TASK_FAILED)
+    session(e.Released(0, [10]))
+    assert session.state.templates[template].remembered == 0
