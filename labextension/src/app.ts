@@ -24,18 +24,20 @@ import { WorkersView } from './views/workers';
 const DRAW_MS = 100;
 const TICK_MS = 1_000;
 const NARROW_CSS_PX = 520;
+const TOLD_MS = 8_000;
 
 /** Where frames come from, and who answers. */
 export interface Feed {
   /** Hand over frames until the returned function is called. */
   subscribe(take: (frame: Frame) => void): () => void;
   request?(request: Request): Promise<Answer>;
+  /** Somebody looks at what comes, or does not any more. */
+  see?(who: object, looks: boolean): void;
 }
 
 /** What a host can do for the dashboard. */
 export interface Host {
   goToCell?(cellId: string): void;
-  rerun?(task: number): void;
   /** The view that is shown first. */
   tab?: string;
 }
@@ -75,6 +77,8 @@ export class App implements Stage {
   private timer: number | undefined;
   private drawnAt = 0;
   private rates: { atUs: number; ended: number }[] = [];
+  private readonly given = new Map<number, Answer>();
+  private told = { text: '', untilMs: 0 };
   private known: { relations: Relations; critical: Set<number>; revision: number; atMs: number; tookMs: number } | undefined;
 
   constructor(private readonly element: HTMLElement, feed: Feed | Frame | null, host: Host) {
@@ -103,13 +107,29 @@ export class App implements Stage {
     for (const act of this.undo.splice(0)) act();
     if (this.timer !== undefined) window.clearTimeout(this.timer);
     this.timer = undefined;
+    this.feed?.see?.(this, false);
     this.element.shadowRoot?.replaceChildren();
   }
 
   select(task: number, node = -1): void {
     this.task = task;
     this.node = task ? -1 : node === this.node ? -1 : node;
+    if (task) this.wantGiven(task);
     this.draw();
+  }
+
+  givenTo(task: number): Answer | undefined {
+    return this.given.get(task);
+  }
+
+  /** Ask what a task was given, when it is selected: nothing of it is in the frames. */
+  private wantGiven(task: number): void {
+    if (!this.feed?.request || this.model.isOver) return;
+    void this.feed.request({ ask: 'task', session: this.model.session, task }).then(answer => {
+      this.given.clear(); // one is enough
+      this.given.set(task, answer);
+      this.plan();
+    }, () => undefined); // no kernel: what is known stays
   }
 
   wantTasks(startUs: number, endUs: number): void {
@@ -142,18 +162,19 @@ export class App implements Stage {
 
   private actions(host: Host): Actions {
     const feed = this.feed;
-    const cancel = feed?.request
-      ? (task: number): void => {
-          void feed.request!({ ask: 'cancel', session: this.model.session, task }).then(
-            answer => this.tell(answer.text ?? ''),
-            (error: unknown) => this.tell(String(error))
-          );
-        }
-      : undefined;
+    const act = (ask: 'cancel' | 'resume') => (task: number): void => {
+      void feed!.request!({ ask, session: this.model.session, task }).then(
+        answer => {
+          this.tell(answer.text ?? '');
+          this.wantGiven(task);
+        },
+        (error: unknown) => this.tell(String(error))
+      );
+    };
     return {
-      cancel,
-      goToCell: host.goToCell ? id => host.goToCell!(id) : undefined,
-      rerun: host.rerun ? task => host.rerun!(task) : undefined
+      cancel: feed?.request ? act('cancel') : undefined,
+      resume: feed?.request ? act('resume') : undefined,
+      goToCell: host.goToCell ? id => host.goToCell!(id) : undefined
     };
   }
 
@@ -210,7 +231,7 @@ export class App implements Stage {
     if (typeof IntersectionObserver !== 'undefined') {
       const seen = new IntersectionObserver(entries => {
         this.isSeen = entries[entries.length - 1]?.isIntersecting ?? true;
-        if (this.isSeen) this.plan();
+        this.look();
       });
       seen.observe(this.element);
       this.undo.push(() => seen.disconnect());
@@ -220,13 +241,20 @@ export class App implements Stage {
       size.observe(this.element);
       this.undo.push(() => size.disconnect());
     }
-    const shown = (): void => this.plan();
-    document.addEventListener('visibilitychange', shown);
-    this.undo.push(() => document.removeEventListener('visibilitychange', shown));
+    const looked = (): void => this.look();
+    document.addEventListener('visibilitychange', looked);
+    this.undo.push(() => document.removeEventListener('visibilitychange', looked));
+    this.look();
     // A change of theme changes what the variables say, and nothing else tells a canvas.
-    const theme = new MutationObserver(shown);
+    const theme = new MutationObserver(() => this.plan());
     theme.observe(document.body, { attributes: true, attributeFilter: ['data-jp-theme-light', 'data-jp-theme-name', 'class'] });
     this.undo.push(() => theme.disconnect());
+  }
+
+  /** It came into sight, or went out of it. */
+  private look(): void {
+    this.feed?.see?.(this, this.isSeen && !document.hidden);
+    if (this.isSeen) this.plan();
   }
 
   /** Draw soon: as often as frames come, at most every tenth of a second. */
@@ -282,7 +310,7 @@ export class App implements Stage {
     this.figure('rate', count(this.rate(ended)));
     const used = totals['store_used_bytes'] ?? 0;
     this.figure('store', bytes(used + (totals['inline_bytes'] ?? 0)), used / Math.max(1, totals['store_limit_bytes'] ?? 1));
-    say(this.state, this.stateText(live));
+    say(this.state, performance.now() < this.told.untilMs ? this.told.text : this.stateText(live));
   }
 
   private stateText(live: number): string {
@@ -329,6 +357,7 @@ export class App implements Stage {
   }
 
   private tell(text: string): void {
-    say(this.state, text);
+    this.told = { text, untilMs: performance.now() + TOLD_MS };
+    this.draw();
   }
 }

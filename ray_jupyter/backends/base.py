@@ -220,8 +220,8 @@ class Backend(Protocol):
 
         Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
         ``"cell"``, ``"cell_tasks"`` (by a cell's id), ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``,
-        ``"unwatch"``, ``"census"`` (see there), ``"failures"``, ``"references"`` and
-        ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
+        ``"unwatch"``, ``"census"``, ``"object"``, ``"task"`` (see there), ``"failures"``,
+        ``"references"`` and ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
 
         Raises:
             TimeoutError: no answer came in time.

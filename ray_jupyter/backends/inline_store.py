@@ -30,12 +30,13 @@ RECORD_FIELDS = 11
 class Value:
     """What the store holds under an id: a pickled value, or a pickled error."""
 
-    __slots__ = ("contained", "is_error", "objects", "payload", "seen")
+    __slots__ = ("contained", "is_error", "look", "objects", "payload", "seen")
 
     def __init__(self, serialized: Serialized, *, is_error: bool = False) -> None:
         # Bytes, because arrays made from immutable buffers are read-only, as in shared memory.
         self.payload = bytes(serialized.to_bytes())
         self.contained = serialized.contained
+        self.look = serialized.look
         self.is_error = is_error
         self.objects = 0
         """How many ids it is stored under."""

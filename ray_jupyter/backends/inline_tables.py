@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections import Counter
+from bisect import bisect
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journa
 from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.messages import ACTOR
 from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
+
+_CELLS_MAX = 1_000
 
 
 class Tables:
@@ -36,12 +39,22 @@ class Tables:
         self._actors = actors
         self._inline_max_bytes = inline_max_bytes
         self._pid = os.getpid()
+        self._cells: deque[int] = deque(maxlen=_CELLS_MAX)
         self._tables: dict[str, Callable[[], Iterator[Row]]] = {
             "tasks": self._tasks,
             "actors": self._actor_rows,
             "objects": self._objects,
             "workers": self._workers,
         }
+
+    def begin_cell(self, cell_id: int) -> int:
+        """Note that what has larger ids belongs to this cell; return it."""
+        self._cells.append(cell_id)
+        return cell_id
+
+    def _cell_of(self, task_id: int) -> int:
+        place = bisect(self._cells, task_id)
+        return self._cells[place - 1] if place else 0
 
     def answer(self, question: str, argument: Any) -> Any:
         """Return the answer to ``list``, ``summarize``, ``memory`` or ``trace``.
@@ -65,6 +78,10 @@ class Tables:
             return False
         if question == "census":
             return self._census(argument)
+        if question == "task":  # what it was given is gone when it has ended
+            return {}
+        if question == "object":
+            return self._object(argument)
         raise KeyError(question)
 
     def statistics(self, store_limit_bytes: int) -> dict[str, Any]:
@@ -84,14 +101,18 @@ class Tables:
         """Return what ``runtime.core.changes`` does: the process itself is the one worker."""
         cursor, forgotten, kept = self._journal.new_records(asked["since"])
         # As the core's: submitter and worker come before the kind, the error is a pair.
-        records = [(*r[:RECORD_FIELDS], 0, 0, *r[11:13], r[13] and (r[13], "")) for r in kept]
-        tasks, groups = changes.ended(records, asked["most"], asked["epochs_ns"])
+        records = [
+            (*r[:RECORD_FIELDS], 0, 0, *r[11:13], r[13] and (r[13], ""), self._cell_of(r[0]))
+            for r in kept
+        ]
+        tasks, groups = changes.ended(records, asked["most"])
         texts = {row[0]: row[4][2] for row in self._journal.failures()}
         running = list(self._journal.running.items())
-        live = Counter((template.name, kind_of(template)) for _, template in running)
+        live = Counter((t.name, kind_of(t), self._cell_of(i)) for i, t in running)
         submitted = {row[0]: row[6] for row in self._journal.unfinished()}
         tasks_here = [
-            (i, t.name, kind_of(t), submitted.get(i, 0)) for i, t in running[: changes.HELD_MAX]
+            (i, t.name, kind_of(t), submitted.get(i, 0), self._cell_of(i))
+            for i, t in running[: changes.HELD_MAX]
         ]
         since_ns = max((row[3] for row in tasks_here), default=0)
         activity = "RUNNING" if running else "IDLE"
@@ -104,7 +125,7 @@ class Tables:
             "cursor": cursor, "forgotten": forgotten, "failures": {}, "waiting": [],
             "tasks": [tuple(t._replace(error_text=texts.get(t.id, ""))) for t in tasks],
             "groups": [tuple(group) for group in groups],
-            "live": [(*key, count) for key, count in live.items()],
+            "live": [(*key[:2], count, key[2]) for key, count in live.items()],
             "workers": [(0, self._pid, activity, "", len(running), tasks_here, since_ns)],
             "totals": {
                 **{name: numbers[name] for name in names}, "store_limit_bytes": 0,
@@ -115,13 +136,18 @@ class Tables:
         }  # fmt: skip
 
     def _census(self, most: int) -> list[tuple[Any, ...]]:
-        """Return what ``runtime.core.changes.census`` does."""
+        """Return what ``runtime.core.census.largest`` does."""
         counts = self._store.references()
+        inside = Counter(i for _, value in self._store.values() for i in value.contained)
         rows = []
         for object_id, value in self._store.values():
             row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
-            place = (row["object_size"], row["location"], counts.get(object_id, 0))
-            rows.append((object_id, *place, [self._pid], 0, False))
+            holders = counts.get(object_id, 0)
+            kinds = (holders - inside[object_id], 0, 0, inside[object_id], 0)
+            rows.append((
+                object_id, row["object_size"], row["location"], holders, [self._pid], 0, False,
+                kinds, value.look or value.payload[:changes.LOOK_BYTES],
+            ))  # fmt: skip
         return heapq.nlargest(most, rows, key=lambda row: row[1])
 
     def _memory(self, most: int) -> Row:
@@ -134,6 +160,20 @@ class Tables:
         for found in answer["objects"]:
             found["made_by"] = made_by.get(found["object_id"], "put")
         return answer
+
+    def _object(self, object_id: int) -> dict[str, Any]:
+        """Return what ``runtime.core.census.one`` does."""
+        value = dict(self._store.values()).get(object_id)
+        if value is None:
+            return {}
+        row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
+        records = self._journal.records()
+        found = [r for r in records if r[0] <= object_id < r[0] + max(1, r[9])]
+        return {
+            "state": row["task_status"], "name": found[-1][2] if found else "",
+            "cell": self._cell_of(object_id), "size_bytes": row["object_size"],
+            "location": row["location"], "look": value.look or value.payload[:changes.LOOK_BYTES],
+        }  # fmt: skip
 
     def _tasks(self) -> Iterator[Row]:
         for task_id, template in list(self._journal.running.items()):

@@ -19,28 +19,28 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from ray_jupyter import session
 from ray_jupyter.backends.base import Backend
 from ray_jupyter.dashboard import frames
+from ray_jupyter.dashboard.census import Census
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.hints import hints
-from ray_jupyter.dashboard.model import Model
+from ray_jupyter.dashboard.model import NAME, Model
 from ray_jupyter.dashboard.processes import Meter
 from ray_jupyter.errors import RayError
 from ray_jupyter.runtime.client.printing import Decoder
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.output import STDOUT, Output
 
-LIVELY_S, FLOODED_S, QUIET_S = 0.1, 0.3, 0.5
-"""Pauses between questions: while something happens, in a flood of tasks, and else."""
+LIVELY_S, FLOODED_S, QUIET_S, UNSEEN_S = 0.1, 0.3, 0.5, 2.0
+"""Pauses between questions: while something happens, in a flood of tasks, and else; and
+while nobody looks."""
 SNAPSHOT_S = 3.0
 """After so long without one, the next frame with news is a snapshot: for pages that were
 reloaded, and for gaps."""
 HEARTBEAT_S = 1.0
-CENSUS_S, CENSUS_SHARE, CENSUS_MAX, CENSUS_ROWS = 1.0, 50, 20_000, 120
-"""The objects are asked for this often, at most in a 50th of the time, if they are not more."""
 ANSWER_S = 5.0
 LOGS_MAX, LOG_MAX = 500, 2_000
 _CELLS_MAX = 32
@@ -48,27 +48,44 @@ _CELLS_MAX = 32
 Sink = Callable[[Frame], object]
 
 
+class Cell(Protocol):
+    """A run of a cell, as the notebook knows it; what a session knows of it may come later.
+
+    Attributes:
+        id: of the run in the session; 0 while there is none.
+        session_id: which session that is.
+        name: what the front end knows the cell by.
+        label: what people know it by.
+    """
+
+    id: int
+    session_id: str
+    name: str
+    label: str
+
+
 class Feed:
     """See the module. ``sinks`` get every frame; it runs while there are some.
 
     Attributes:
         model: of the session that runs, or of the last one; ``None`` before the first.
-        variables: gives the names of variables that hold an object, by its id.
+        is_slow: whether nobody looks, as far as is known. Frames say so: whoever does look
+            and hears it may object.
+        census: of the objects.
     """
 
     def __init__(self) -> None:
         self.model: Model | None = None
         self.sinks: list[Sink] = []
-        self.variables: Callable[[], dict[int, list[str]]] = dict
+        self.census = Census()
+        self.is_slow = False
         self.lock = threading.RLock()
         """Held while the model changes: whoever reads it in another thread takes it."""
-        self._cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
-        self._new_cells: deque[tuple[str, str, int]] = deque(maxlen=_CELLS_MAX)
+        self._cells: deque[Cell] = deque(maxlen=_CELLS_MAX)
         self._logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._new_logs: deque[list[Any]] = deque(maxlen=LOGS_MAX)
         self._heard: deque[tuple[int, int, int, str, str]] = deque(maxlen=LOGS_MAX)
         """What was printed, perhaps before the session was seen: when, task, pid, stream, text."""
-        self._objects: list[list[Any]] = []
         self._decoder = Decoder()
         self._partial: dict[tuple[int, int], tuple[int, str]] = {}
         """The beginnings of lines: task and text, by pid and stream."""
@@ -83,9 +100,8 @@ class Feed:
         self._last: dict[str, int] = {}
         self._is_over = False
         self._snapshot_at_s = self._heartbeat_at_s = self._measured_at_s = 0.0
-        self._census_at_s = 0.0
         self._lively_until_s = 0.0
-        self._objects_changed = False
+        self.census.forget()
 
     # Whoever shows it
 
@@ -122,11 +138,9 @@ class Feed:
             with suppress(RayError, TimeoutError):  # it ends just now: there is nothing to tell it
                 backend.query("unwatch", model.name, ANSWER_S)
 
-    def begin_cell(self, cell_id: str, label: str) -> None:
-        """A cell begins to run: what is submitted from now on belongs to it."""
-        cell = (cell_id, label, time.monotonic_ns())
+    def begin_cell(self, cell: Cell) -> None:
+        """A cell begins to run."""
         self._cells.append(cell)
-        self._new_cells.append(cell)
 
     def hear(self, outputs: list[Output]) -> None:
         """Note what tasks printed; called in whatever thread receives it."""
@@ -143,6 +157,11 @@ class Feed:
             whole = "\n".join(lines)
             for at in range(0, len(whole), LOG_MAX):
                 self._heard.append((now_ns, task_id, pid, name, whole[at : at + LOG_MAX]))
+
+    def name_of(self, object_id: int) -> str:
+        """Return the function that made an object, or whose task has this id; under the lock."""
+        node = self.model.maker(object_id) if self.model is not None else -1
+        return str(self.model.nodes[node][NAME]) if self.model is not None and node >= 0 else ""
 
     def snapshot(self) -> Frame | None:
         """Return the whole state as it is now; ``None`` if there never was a session."""
@@ -165,6 +184,7 @@ class Feed:
                     sink(frame)
             lively = time.monotonic() < self._lively_until_s
             pause_s = FLOODED_S if flooded else LIVELY_S if lively else QUIET_S
+            pause_s = UNSEEN_S if self.is_slow else pause_s
 
     def _update(self) -> bool:
         """Ask and fold; return whether more happened than is told task by task."""
@@ -176,15 +196,16 @@ class Feed:
             self._begin(backend)
         model = self.model
         assert model is not None
-        while self._new_cells:
-            model.begin_cell(*self._new_cells.popleft())
         try:
             answer = backend.query("changes", model.question(), ANSWER_S)
+            for cell in list(self._cells):  # now: nothing in the answer is of a later one
+                if cell.session_id == model.session_id:
+                    model.begin_cell(cell.id, cell.name, cell.label)
             model.fold(answer, text_of_task_error)
             if model.totals != self._last:
                 self._lively_until_s = time.monotonic() + 1.0
             self._measure(model)
-            self._census(backend, model)
+            self.census.take(backend, model)
         except (RayError, TimeoutError):  # it ends just now, or is busy: the next look tells
             self._is_over = session.current is not backend
             return False
@@ -197,32 +218,15 @@ class Feed:
             started_ns -= int(max(0.0, time.time() - known) * 1e9)
         self.model = Model(backend.session_id, started_ns, uuid.uuid4().hex)
         self._forget()
-        self._objects = []
         self._logs.clear()
         self._new_logs.clear()
         self._partial.clear()
-        self._new_cells.clear()
-        self._new_cells.extend(self._cells)
 
     def _measure(self, model: Model) -> None:
         now_s = time.monotonic()
         if now_s - self._measured_at_s >= HEARTBEAT_S:
             self._measured_at_s = now_s
             model.measure(self._meter.read(row[1] for row in model.lanes if row[2] != "GONE"))
-
-    def _census(self, backend: Backend, model: Model) -> None:
-        began_s = time.monotonic()
-        if began_s < self._census_at_s or model.totals["objects"] > CENSUS_MAX:
-            return
-        names = self.variables()
-        rows = [
-            [*row, model.maker(row[0]), [name[:40] for name in names.get(row[0], [])]]
-            for row in backend.query("census", CENSUS_ROWS, ANSWER_S)
-        ]
-        self._objects_changed = self._objects_changed or rows != self._objects
-        self._objects = rows
-        took_s = time.monotonic() - began_s
-        self._census_at_s = began_s + max(CENSUS_S, CENSUS_SHARE * took_s)
 
     # Frames
 
@@ -240,7 +244,7 @@ class Feed:
         )  # fmt: skip
         self._width_us = model.bins.width_us
         self._logs += frame["logs"]
-        same = frames.is_empty(frame) and not self._objects_changed
+        same = frames.is_empty(frame) and not self.census.is_news
         ended = self._is_over and not self._last.get("is_over")
         if same and model.totals == self._last and not ended:
             # For a while after the last news as well: who waits for quiet must notice it.
@@ -260,19 +264,20 @@ class Feed:
             if frame.get("bins_left_out"):
                 self._width_us = 0
         else:
-            if self._objects_changed:
-                frame["objects"] = frames.fitting(self._objects)
+            if self.census.is_news:
+                frame["objects"] = frames.fitting(self.census.rows)
             frame["hints"] = hints(model)
-        self._objects_changed = False
+        self.census.is_news = False
         if self._is_over:
             self._last["is_over"] = 1
         frame["is_over"] = self._is_over
+        frame["is_slow"] = self.is_slow
         return frame
 
     def _snapshot(self, seq: int) -> Frame:
         assert self.model is not None
         extras = {
-            "hints": hints(self.model), "logs": self._logs, "objects": self._objects,
+            "hints": hints(self.model), "logs": self._logs, "objects": self.census.rows,
         }  # fmt: skip
         frame = frames.snapshot(self.model, seq, self._now_us(), extras)
         frame["started_ms"] = round(time.time() * 1000 - self._now_us() / 1000)

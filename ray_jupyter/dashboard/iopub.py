@@ -8,6 +8,7 @@ also while a cell runs.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ FRAME_TYPE = "ray_dashboard_frame"
 HELLO_TYPE = "ray_dashboard_hello"
 REQUEST_TYPE = "ray_dashboard_request"
 REPLY_TYPE = "ray_dashboard_reply"
+BUSY_AGAIN_S = 0.1
+"""So long after an answer ipykernel has said that it is idle, which is true of the channel only."""
 Shell: TypeAlias = Any
 """IPython's ``InteractiveShell``; its own types change with its version."""
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
@@ -28,11 +31,15 @@ class KernelLink:
     Args:
         shell: of the kernel.
         answer: gets a question, returns what the front end is told; in the control thread.
+
+    Attributes:
+        running: the message that the cell which runs belongs to; ``None`` between cells.
     """
 
     def __init__(self, shell: Shell, answer: Answerer) -> None:
         self._kernel = shell.kernel
         self._answer = answer
+        self.running: dict[str, Any] | None = None
 
     def send(self, frame: Frame) -> None:
         """Send a frame to whoever listens. The socket is made for use in any thread."""
@@ -63,3 +70,19 @@ class KernelLink:
         except Exception as error:  # what a front end asks must not end the control thread
             content = {"status": "error", "text": f"{type(error).__name__}: {error}"}
         self._kernel.session.send(stream, REPLY_TYPE, content, parent, ident=ident)
+        if self.running is not None:
+            asyncio.get_running_loop().call_later(BUSY_AGAIN_S, self._tell_busy)
+
+    def _tell_busy(self) -> None:
+        """Say that the kernel is still busy: else front ends show it as idle until the cell ends."""
+        running = self.running
+        if running is not None:
+            self._tell("busy", running)
+            if self.running is not running:  # it ended meanwhile, and may have said so before
+                self._tell("idle", running)
+
+    def _tell(self, state: str, parent: dict[str, Any]) -> None:
+        self._kernel.session.send(
+            self._kernel.iopub_socket, "status", {"execution_state": state}, parent=parent,
+            ident=b"status",
+        )  # fmt: skip

@@ -12,12 +12,14 @@ import uuid
 from typing import Any
 
 from ray_jupyter import session
-from ray_jupyter.dashboard.feed import Feed
+from ray_jupyter.dashboard.feed import Cell, Feed
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.iopub import KernelLink, Shell
 from ray_jupyter.dashboard.output import bundle
 from ray_jupyter.dashboard.requests import Requests
+from ray_jupyter.remote import RemoteFunction
 from ray_jupyter.runtime.protocol.ids import Reference
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
 
 KEEP_S, PAUSE_S = 30.0, 1.0
 _OUTPUTS_MAX = 8
@@ -32,7 +34,7 @@ class Live:
 
     def __init__(self, shell: Shell) -> None:
         self.feed = Feed()
-        self.requests = Requests(self.feed, self.start)
+        self.requests = Requests(self.feed, self.start, self._definition)
         self._shell = shell
         kernel = getattr(shell, "kernel", None)
         self._link = KernelLink(shell, self.requests) if kernel is not None else None
@@ -41,7 +43,7 @@ class Live:
         self._kept_at_s = 0.0
         self._kept_live = 0
         self._quiet_since_s = 0.0
-        self.feed.variables = lambda: variables(dict(shell.user_ns), session.current)
+        self.feed.census.variables = lambda: variables(dict(shell.user_ns), session.current)
 
     def open(self) -> None:
         """Listen for what front ends ask."""
@@ -54,14 +56,34 @@ class Live:
         if self._link is not None:
             self._link.close()
 
+    def begin_cell(self, cell: Cell) -> None:
+        """A cell begins to run."""
+        self.feed.begin_cell(cell)
+        if self._link is not None:
+            self._link.running = self._shell.get_parent()
+
+    def end_cell(self) -> None:
+        """It has ended."""
+        if self._link is not None:
+            self._link.running = None
+
     def start(self) -> None:
         """Send frames to the front ends, from now on."""
         if self._link is not None and self._frame not in self.feed.sinks:
             self.feed.attach(self._frame)
         self.feed.start()
 
+    def _definition(self, name: str, num_returns: int) -> TaskTemplate | None:
+        current = self._shell.user_ns.get(name)
+        if type(current) is not RemoteFunction or current.__module__ != "__main__":
+            return None
+        if current._template.num_returns != num_returns:
+            current = current.options(num_returns=num_returns)
+        return current._template
+
     def show(self) -> None:
         """Display the dashboard below the cell that is running."""
+        self.feed.is_slow = False
         self.start()
         shown, display_id = bundle(self.feed.snapshot()), uuid.uuid4().hex
         self._shell.display_pub.publish(shown, transient={"display_id": display_id})

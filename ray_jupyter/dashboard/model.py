@@ -18,7 +18,7 @@ from typing import Any
 
 from ray_jupyter.dashboard.bins import Bins
 from ray_jupyter.dashboard.makers import UNKNOWN, Makers
-from ray_jupyter.runtime.protocol.changes import EndedTask, Group, epoch_of
+from ray_jupyter.runtime.protocol.changes import EndedTask, Group
 
 COLUMNS = {
     "cells": ["id", "label"],
@@ -41,8 +41,8 @@ TASKS_MAX = 20_000
 NODES_MAX = 150
 EDGES_MAX = 600
 CELLS_MAX = 200
-EPOCHS_MAX = 32
-"""So many of the newest cells are told apart; what was submitted before counts for the first."""
+RUNS_MAX = 1_000
+"""So many of the newest runs of cells are remembered; what was submitted before is of none."""
 NAME_MAX, NAME_BYTES = 80, 160
 ERROR_MAX = 2_000
 ERRORS_MAX = 200
@@ -81,20 +81,20 @@ class Model:
         self.changed: dict[str, set[int]] = {t: set() for t in ("cells", "nodes", "edges", "lanes")}
         self.name = name
         self._cursor = 0
-        self._epochs: list[tuple[int, int]] = []
+        self._runs: dict[int, int] = {}
+        """Places of cells by the ids of their runs."""
         self._cells: dict[str, int] = {"": 0}
         self._nodes: dict[tuple[str, str, int], int] = {}
         self._edges: dict[tuple[int, int, int], int] = {}
         self._lanes: dict[int, int] = {}
         self._makers = Makers()
-        self._submitted: dict[tuple[str, str], int] = {}
-        self._ended: dict[tuple[str, str], int] = {}
-        self._newest: dict[tuple[str, str], int] = {}
 
     # In
 
-    def begin_cell(self, cell_id: str, label: str, start_ns: int) -> None:
-        """From now on what is submitted belongs to this cell of the notebook."""
+    def begin_cell(self, run: int, cell_id: str, label: str) -> None:
+        """Note what the notebook calls a cell whose run has this id; known ones do no harm."""
+        if run in self._runs:
+            return
         cell = self._cells.get(cell_id)
         if cell is None:
             if len(self.cells) >= CELLS_MAX:
@@ -104,19 +104,18 @@ class Model:
                 self.cells.append([cell_id, label])
         self.cells[cell][1] = label
         self.changed["cells"].add(cell)
-        self._epochs = [*self._epochs, (start_ns, cell)][-EPOCHS_MAX:]
+        self._runs[run] = cell
+        if len(self._runs) > RUNS_MAX:
+            del self._runs[next(iter(self._runs))]
 
     def question(self) -> dict[str, Any]:
         """Return what to ask the backend with, under ``"changes"``."""
-        return {
-            "watch": self.name, "since": self._cursor, "most": ASKED_MAX,
-            "epochs_ns": [start_ns for start_ns, _ in self._epochs],
-        }  # fmt: skip
+        return {"watch": self.name, "since": self._cursor, "most": ASKED_MAX}
 
     def fold(
         self, answer: dict[str, Any], text_of: Callable[[bytes], str] = lambda data: ""
     ) -> None:
-        """Take an answer to ``question``; no cell may have begun since that was asked.
+        """Take an answer to ``question``.
 
         Args:
             answer: see ``runtime.core.changes``.
@@ -139,26 +138,22 @@ class Model:
         self._fold_live(answer["live"])
 
     def _fold_group(self, group: Group) -> None:
-        node = self._node(group.name, group.kind, self._cell_of(group.epoch))
+        node = self._node(group.name, group.kind, self._cell_of(group.cell))
         row = self.nodes[node]
         self._makers.add_packed(group.ids, node)
         _count(row, group.status, group.number, group.retries, group.wall_ns, group.max_ns)
         self._span(row, group.start_ns, group.end_ns)
-        key = (row[NAME], group.kind)
-        self._ended[key] = self._ended.get(key, 0) + group.number
         if group.start_ns:
             lane = self._lane(group.worker, 0)
             start_us, end_us = self._us(group.start_ns), self._us(group.end_ns)
             self.bins.add(lane, node, start_us, end_us, group.wall_ns // 1000)
 
     def _fold_task(self, task: EndedTask) -> None:
-        node = self._node(task.name, task.kind, self._cell_at(task.submit_ns))
+        node = self._node(task.name, task.kind, self._cell_of(task.cell) or self._cell_before(task))
         row = self.nodes[node]
         wall_ns = task.end_ns - task.start_ns if task.start_ns else 0
         _count(row, task.status, 1, task.attempt, wall_ns, wall_ns)
         self._span(row, task.start_ns, task.end_ns)
-        key = (row[NAME], task.kind)
-        self._ended[key] = self._ended.get(key, 0) + 1
         lane = self._lane(task.worker, task.pid) if task.start_ns else -1
         start_us, end_us = self._us(task.start_ns), self._us(task.end_ns)
         if lane >= 0:
@@ -168,6 +163,7 @@ class Model:
             0 if task.status == "FINISHED" else 1, task.attempt, task.num_returns, task.parent,
             list(task.arguments), task.weight,
         ]  # fmt: skip
+        self.errors.pop(task.id, None)  # it ran once more
         self.tasks.append(told)
         self.new_tasks.append(told)
         self._makers.add(task.id, node, max(1, min(task.num_returns, RETURNS_MAX)))
@@ -195,8 +191,8 @@ class Model:
             lane = self._lane(worker, pid)
             present.add(lane)
             first = [-1, 0, 0]
-            for index, (task, name, kind, submit_ns) in enumerate(tasks):
-                node = self._node(name, kind, self._cell_at(submit_ns))
+            for index, (task, name, kind, submit_ns, cell) in enumerate(tasks):
+                node = self._node(name, kind, self._cell_of(cell))
                 self._makers.add(task, node)
                 if not index:
                     first = [node, task, self._us(max(since_ns, submit_ns))]
@@ -210,26 +206,21 @@ class Model:
 
     def _fold_waiting(self, waiting: Sequence[tuple[Any, ...]]) -> None:
         """Draw the edges of what is to come; they are counted when the tasks have ended."""
-        for task, name, kind, submit_ns, _, _ in waiting:
-            self._makers.add(task, self._node(name, kind, self._cell_at(submit_ns)))
+        for task, name, kind, cell, _, _ in waiting:
+            self._makers.add(task, self._node(name, kind, self._cell_of(cell)))
         for task, _, _, _, parent, arguments in waiting:
             target = self._makers.of(task)
             self._edge(self._makers.of(parent), target, LAUNCHED, 0)
             for object_id in arguments:
                 self._edge(self._makers.of(object_id), target, DATA, 0)
 
-    def _fold_live(self, live: Sequence[tuple[str, str, int]]) -> None:
-        counts = {(_cut(name), kind): count for name, kind, count in live}
-        owners: dict[int, int] = {}
-        for key, count in counts.items():
-            submitted = count + self._ended.get(key, 0)
-            if key not in self._newest or submitted > self._submitted.get(key, 0):
-                cell = self._epochs[-1][1] if self._epochs else 0
-                self._newest[key] = self._node(*key, cell)
-            self._submitted[key] = submitted
-            owners[self._newest[key]] = owners.get(self._newest[key], 0) + count
+    def _fold_live(self, live: Sequence[tuple[str, str, int, int]]) -> None:
+        counts: dict[int, int] = {}
+        for name, kind, count, cell in live:
+            node = self._node(name, kind, self._cell_of(cell))
+            counts[node] = counts.get(node, 0) + count
         for node in range(len(self.nodes)):
-            self._set(node, LIVE, owners.get(node, 0))
+            self._set(node, LIVE, counts.get(node, 0))
 
     def maker(self, object_id: int) -> int:
         """Return the node whose task made an object; -1 if that is not remembered."""
@@ -297,11 +288,14 @@ class Model:
     def _us(self, when_ns: int) -> int:
         return (when_ns - self.origin_ns) // 1000 if when_ns else 0
 
-    def _cell_of(self, epoch: int) -> int:
-        return self._epochs[max(epoch - 1, 0)][1] if self._epochs else 0
+    def _cell_before(self, task: EndedTask) -> int:
+        """Return the cell of a task that runs once more: it is counted in none any more."""
+        known = self._makers.of(task.id)
+        is_same = known != UNKNOWN and self.nodes[known][NAME] == _cut(task.name)
+        return int(self.nodes[known][CELL]) if is_same else 0
 
-    def _cell_at(self, submit_ns: int) -> int:
-        return self._cell_of(epoch_of(submit_ns, [start_ns for start_ns, _ in self._epochs]))
+    def _cell_of(self, run: int) -> int:
+        return self._runs.get(run, 0)
 
 
 def _count(

@@ -17,9 +17,10 @@ import tempfile
 import time
 import webbrowser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from ray_jupyter import api
+from ray_jupyter import api, session
 from ray_jupyter.dashboard import frames
 from ray_jupyter.dashboard.feed import Feed
 from ray_jupyter.dashboard.output import static_text
@@ -35,7 +36,9 @@ def record(parts: int = 60) -> dict[str, Any]:
     seen: list[frames.Frame] = []
     with api.init(num_cpus=_WORKERS):
         feed = Feed()
-        feed.begin_cell("cell-1", "[3]")
+        backend = session.connected()
+        run = {"id": backend.begin_cell(), "session_id": backend.session_id}
+        feed.begin_cell(SimpleNamespace(**run, name="cell-1", label="[3]"))
         feed.attach(seen.append)
         api.wait(_pipeline(parts), num_returns=parts // 4)
         feed.stop()

@@ -24,12 +24,16 @@ class Cell:
     Attributes:
         header: what a front end knows it by; empty without one.
         number: the ``n`` of ``In[n]``; 0 while it runs.
+        name: what the front end calls the cell; two runs of a cell have the same.
+        label: ``[n]``, also while it runs.
         id: of the session; 0 while there is none.
         session_id: the session that was there when it began, or that it started.
     """
 
     header: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    name: str = ""
+    label: str = ""
     id: int = 0
     session_id: str = ""
     budget: Budget = field(default_factory=Budget)

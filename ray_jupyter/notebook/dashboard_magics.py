@@ -75,9 +75,14 @@ class DashboardMagics(MagicGroup):
     def before_cell(self) -> None:
         """Tell the feed which cell runs."""
         number = self.shell.execution_count - self._counted_ahead
-        parent = self.shell.get_parent() if hasattr(self.shell, "kernel") else {}
-        cell_id = parent.get("metadata", {}).get("cellId") or f"In[{number}]"
-        self.live.feed.begin_cell(cell_id, f"[{number}]")
+        cell = self.extension.cells.current
+        cell.label = f"[{number}]"
+        cell.name = cell.header.get("metadata", {}).get("cellId") or f"In[{number}]"
+        self.live.begin_cell(cell)
+
+    def after_cell(self) -> None:
+        """Tell it that none does."""
+        self.live.end_cell()
 
     def detach(self) -> None:
         """End the feed; what it has displayed stays."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from IPython.core.magic import Magics
 
 from ray_jupyter import session
-from ray_jupyter.notebook import Shell, completion
+from ray_jupyter.notebook import Shell, completion, refs_shown
 from ray_jupyter.notebook.arguments import MagicParser
 from ray_jupyter.notebook.cells import Cells
 from ray_jupyter.notebook.output import TaskOutput
@@ -73,6 +73,7 @@ class Extension:
         self.strips = Strips(shell, self.cells, self.output, self.settings)
         self._hooks = {"pre_run_cell": self._before_cell, "post_run_cell": self._after_cell}
         self._forget_completers: Callable[[], None] = lambda: None
+        self._show_refs_as_before: Callable[[], None] = lambda: None
         self._groups = [group(self) for group in groups]
 
     def attach(self) -> None:
@@ -84,6 +85,7 @@ class Extension:
             self.shell.events.register(event, hook)
         parsers = {parser.prog: parser for group in self._groups for parser in group.parsers}
         self._forget_completers = completion.install(self.shell, parsers)
+        self._show_refs_as_before = refs_shown.install(self.shell, self.cells)
         session.show_output = self.output
         session.on_attach.append(self.cells.attach)
         self.cells.begin()
@@ -91,6 +93,7 @@ class Extension:
     def detach(self) -> None:
         """Leave the shell as it was; a running session goes on."""
         self._forget_completers()
+        self._show_refs_as_before()
         self.strips.stop()
         session.on_attach.remove(self.cells.attach)
         if session.show_output is self.output:

@@ -18,7 +18,7 @@ class Cluster:
     def __init__(self) -> None:
         self.records: list[tuple[Any, ...]] = []
         self.workers: list[tuple[Any, ...]] = []
-        self.live: list[tuple[str, str, int]] = []
+        self.live: list[tuple[str, str, int, int]] = []
         self.waiting: list[tuple[Any, ...]] = []
         self.failures: dict[int, bytes] = {}
         self.totals: dict[str, int] = {}
@@ -28,6 +28,7 @@ class Cluster:
         self, task_id: int, name: str = "work", *, worker: int = 1, took_ns: int = 10 * MS,
         parent: int = 0, arguments: tuple[int, ...] = (), status: str = "FINISHED",
         submit_ns: int | None = None, num_returns: int = 1, kind: str = "task",
+        cell: int = 0,
     ) -> None:  # fmt: skip
         """A task ends, after the one before."""
         start_ns = self.now_ns + 1
@@ -35,13 +36,13 @@ class Cluster:
         error = ("TASK_EXECUTION_EXCEPTION", "") if status == "FAILED" else None
         self.records.append((
             task_id, parent, name, status, 100 + worker, start_ns if submit_ns is None else submit_ns,
-            start_ns, self.now_ns, 0, num_returns, arguments, 0, worker, kind, 0, error,
+            start_ns, self.now_ns, 0, num_returns, arguments, 0, worker, kind, 0, error, cell,
         ))  # fmt: skip
 
     def answer(self, question: dict[str, Any], until: int | None = None) -> dict[str, Any]:
         """Return what the backend would, as if only so many tasks had ended."""
         records = self.records[question["since"] : until]
-        tasks, groups = ended(records, question["most"], question["epochs_ns"])
+        tasks, groups = ended(records, question["most"])
         return {
             "cursor": question["since"] + len(records), "forgotten": 0, "failures": self.failures,
             "tasks": [tuple(task) for task in tasks], "groups": [tuple(group) for group in groups],

@@ -163,7 +163,7 @@ class Page:
         self.page = context.new_page()
         self.page.set_default_timeout(WAIT_MS)
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
 
     def open(self, *, with_kernel: bool = True) -> Page:
         if self.server.program == "lab":

@@ -57,6 +57,8 @@ def use_theme(page: Any, name: str) -> None:
         f"JupyterLab {name}",
     )
     page.wait_for(f"document.body.dataset.jpThemeLight === '{str(name == 'Light').lower()}'")
+    # JupyterLab hides its splash by a timer, and stumbles over it where the next theme comes sooner.
+    page.wait_for("!document.getElementById('jupyterlab-splash')")
 
 
 def shades(page: Any) -> list[int]:
@@ -117,6 +119,8 @@ def test_every_view_says_what_it_should(open_page: OpenPage) -> None:
     app.get_by_text("% of a CPU").first.wait_for()
     app.get_by_role("tab", name="Objects").click()
     app.get_by_role("cell", name="100 kB").first.wait_for()
+    app.get_by_role("cell", name="bytes of 100,000").first.wait_for()
+    keep(page, "objects")
     app.get_by_role("tab", name="Logs").click()
     app.get_by_text("loaded 119").wait_for()
     app.get_by_role("tab", name="Tasks").click()
@@ -124,6 +128,8 @@ def test_every_view_says_what_it_should(open_page: OpenPage) -> None:
     detail = app.get_by_label("The selected task", exact=True)
     detail.get_by_text("part 7 has no <b>date</b>").wait_for()
     assert detail.locator("b").count() == 0
+    detail.get_by_text("bytes of 100,000 from load").wait_for()
+    keep(page, "tasks")
     page.finish(2)
     detail.get_by_role("button", name="Go to cell [3]").click()
     page.wait_for("jupyterapp.shell.currentWidget.content.activeCellIndex === 2")
@@ -153,6 +159,68 @@ def test_a_running_task_is_cancelled_while_the_cell_waits(open_page: OpenPage) -
     page.app.get_by_role("button", name="Cancel this task").click()
     page.finish(2)
     page.page.get_by_text("TaskCancelledError").first.wait_for()
+
+
+FLAKY = """import pathlib, time, uuid
+import ray_jupyter as ray
+flag = pathlib.Path(uuid.uuid4().hex).resolve()
+@ray.remote(max_retries=0)
+def once(number):
+    if not flag.exists():
+        flag.touch()
+        raise ValueError("the first time it fails")
+    return number
+ref = once.remote(7)
+ray.wait([ref])
+"""
+
+
+def test_a_failed_task_runs_again_while_a_cell_is_busy(open_page: OpenPage) -> None:
+    page = open_page([*START, FLAKY, "while not ray.wait([ref])[0]: pass\ntime.sleep(600)"])
+    for cell in range(3):
+        page.run(cell)
+    page.start(3)
+    page.app.get_by_role("tab", name="Tasks").click()
+    page.app.get_by_role("cell", name="✕ failed").click()
+    detail = page.app.get_by_label("The selected task", exact=True)
+    detail.get_by_text("the first time it fails").wait_for()
+    detail.get_by_role("button", name="Run this task again on a worker").click()
+    detail.get_by_text("✓ finished").wait_for()
+    page.app.get_by_role("cell", name="✓ finished").wait_for()
+    page.app.get_by_text("once runs again, as once is defined now").wait_for()
+    assert not page.has_ended(3), "this was done while the cell runs"
+    status = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    page.wait_for(status)
+    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.finish(3)
+
+
+def test_a_page_that_nobody_sees_gets_few_frames(open_page: OpenPage) -> None:
+    page = open_page([*START, QUIET_WORK])
+    page.run(0)
+    page.run(1)
+    page.page.evaluate(
+        """() => { window.frames_ = [];
+        jupyterapp.shell.currentWidget.sessionContext.iopubMessage.connect((_, message) => {
+          if (message.header.msg_type === 'ray_dashboard_frame') window.frames_.push(message.content.frame.is_slow); });
+        window.hide = hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+          document.dispatchEvent(new Event('visibilitychange')); }; }"""
+    )
+    page.start(2)
+    page.wait_for("window.frames_.at(-1) === false")
+    page.page.evaluate("window.hide(true)")
+    page.wait_for("window.frames_.at(-1) === true")
+    before = page.seq()
+    page.page.evaluate("window.hide(false)")
+    page.wait_for("window.frames_.at(-1) === false")
+    page.wait_for(
+        """before => Number(document.querySelector('.jp-OutputArea-output > div')?.shadowRoot
+        ?.querySelector('.app')?.dataset.seq || [...document.querySelectorAll('.jp-OutputArea-output')]
+        .map(e => e.shadowRoot?.querySelector('.app')?.dataset.seq).find(Boolean)) > before""",
+        arg=before,
+    )
+    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.finish(2)
 
 
 def test_it_survives_a_reload_while_busy_and_a_restart_of_the_kernel(

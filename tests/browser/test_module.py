@@ -118,7 +118,7 @@ def test_names_are_text_everywhere(page: Any) -> None:
         nodes=[[0, evil, "task", 1, 0, 0, 1, 1, 0, 1, 1, 0, 1]],
         lanes=[[0, 1, 9, "RUNNING", evil, 0, 5, 0, 1, 10, 10]],
         tasks=[[3, 0, 0, 1, 2, 3, 1, 0, 1, 0, [], 1]], errors=[[3, evil, evil]],
-        objects=[[3, 1, evil, 1, [9], 0, False, 0, [evil]]], logs=[[1, 3, 9, "stdout", evil]], hints=[evil],
+        objects=[[3, 1, evil, 1, [9], 0, False, 0, [evil], [1, 0, 0, 0, 0], evil]], logs=[[1, 3, 9, "stdout", evil]], hints=[evil],
     ))  # fmt: skip
     for name in ("Graph", "Timeline", "Workers", "Objects", "Tasks", "Logs"):
         page.get_by_role("tab", name=name).click()

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,13 @@ def feed() -> Iterator[Feed]:
     ray.shutdown()
 
 
+def begin_cell(feed: Feed) -> None:
+    """A cell begins, as the notebook tells it."""
+    backend = session.connected()
+    run = {"id": backend.begin_cell(), "session_id": backend.session_id}
+    feed.begin_cell(SimpleNamespace(**run, name="cell", label="[1]"))
+
+
 def square(x: int) -> int:
     print("squaring", x)
     return x * x
@@ -46,7 +54,7 @@ def test_what_a_view_sees_is_what_happened(feed: Feed, mode: str) -> None:
 
     feed.attach(take)
     ray.init(num_cpus=2, mode=mode)
-    feed.begin_cell("cell", "[1]")
+    begin_cell(feed)
     squares = [ray.remote(square).remote(i) for i in range(300)]
     doubled = [ray.remote(square).options(name="again").remote(ref) for ref in squares]
     ray.wait([*doubled, ray.remote(fail).remote()], num_returns=301)
@@ -124,6 +132,67 @@ def test_a_running_task_is_cancelled(feed: Feed) -> None:
         requests({"ask": "exec"})
     assert requests({"ask": "start"}) == {"running": True}
     assert started.is_set()
+
+
+def divide(a: int, *, by: int = 0, block: Any = None) -> float:
+    return a / by
+
+
+def test_what_a_task_was_given_is_told_when_asked_for(feed: Feed) -> None:
+    ray.init(num_cpus=1)
+    requests = Requests(feed, lambda: None)
+    block = ray.remote(square).remote(3)
+    ref = ray.remote(divide).options(max_retries=0).remote(7, block=block)
+    ray.wait([ref])
+    feed.snapshot()
+    about = {"ask": "task", "session": session.connected().session_id, "task": ref.id}
+    assert requests(about) == {
+        "arguments": [["", "7"], ["block", "int from square"]], "obstacle": "",
+    }  # fmt: skip
+    assert requests(about | {"task": block.id}) == {
+        "arguments": None, "obstacle": "it is not remembered",
+    }  # fmt: skip
+
+
+def test_a_failed_task_runs_again_as_it_is_defined_now(feed: Feed) -> None:
+    ray.init(num_cpus=1)
+    mended = ray.remote(lambda a, by=0, block=None: a)
+    asked = []
+
+    def definition(name: str, num_returns: int) -> Any:
+        asked.append((name, num_returns))
+        return mended._template
+
+    ref = ray.remote(divide).options(max_retries=0).remote(7)
+    needing = ray.remote(square).remote(ref)
+    ray.wait([ref, needing], num_returns=2)
+    eventually(lambda: (feed.snapshot() or {"errors": []})["errors"])
+    requests = Requests(feed, lambda: None, definition)
+    about = {"ask": "resume", "session": session.connected().session_id, "task": ref.id}
+    text = requests(about)["text"]
+    assert text.endswith("runs again, as divide is defined now, and 1 that failed because of it")
+    assert asked == [("divide", 1)]
+    assert ray.get([ref, needing]) == [7, 49]
+    eventually(lambda: not (feed.snapshot() or {"errors": [0]})["errors"])
+    assert "cannot run again" in requests(about)["text"]
+
+
+def test_nobody_looks(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray_jupyter.dashboard.feed.UNSEEN_S", 3600.0)
+    seen: list[Any] = []
+    requests = Requests(feed, feed.start)
+    feed.attach(seen.append)
+    ray.init(num_cpus=1)
+    ray.get(ray.remote(square).remote(1))
+    eventually(lambda: seen and not seen[-1]["is_slow"])
+    requests({"ask": "slow"})
+    feed.start()  # look once more, and then not for an hour
+    eventually(lambda: seen[-1]["is_slow"])
+    told = len(seen)
+    ray.get([ray.remote(square).remote(i) for i in range(20)])
+    assert len(seen) == told
+    requests({"ask": "start"})
+    eventually(lambda: seen[-1]["totals"]["finished"] == 21 and not seen[-1]["is_slow"])
 
 
 def test_older_tasks_are_told_when_asked_for(feed: Feed) -> None:

@@ -98,6 +98,22 @@ def test_a_front_end_may_ask_for_frames(started: Any) -> None:
     assert (answer["status"], "expected a request" in answer["text"]) == ("error", True)
 
 
+def test_the_kernel_is_still_busy_after_an_answer(started: Any) -> None:
+    started.run("%ray_dashboard")
+    cell = started.send("time.sleep(60)")
+    hear(started, lambda m: m["content"].get("execution_state") == "busy")
+    assert ask(started, ask="start")["status"] == "ok"
+    states = []
+    for message in started.arriving():
+        if message["msg_type"] == "status":
+            states.append((message["content"]["execution_state"], message["parent_header"]))
+        if states[-1:] and states[-1][0] == "busy" and states[-1][1].get("msg_id") == cell:
+            break
+    assert states[-2][0] == "idle", "ipykernel's, of the control channel"
+    started.manager.interrupt_kernel()
+    assert started.finish(cell).error[0] == "KeyboardInterrupt"
+
+
 def test_a_report_is_a_file(started: Any, tmp_path: Path) -> None:
     started.run("_ = ray.get([nap.remote(0) for _ in range(5)])")
     assert "MB" in started.run(f"%ray_report {tmp_path / 'run.html'}")

@@ -62,6 +62,8 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .detail h3 { margin: 0 0 4px; font-size: 13px; overflow-wrap: anywhere; display: flex; gap: 6px; align-items: start; }
 .detail h3 button { margin-left: auto; }
 .detail dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 10px; margin: 6px 0; }
+.detail p { margin: 6px 0; }
+.detail .faint { color: var(--rd-faint); }
 .detail dt { color: var(--rd-faint); }
 .detail dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .detail pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; padding: 6px; border-left: 3px solid var(--rd-bad);

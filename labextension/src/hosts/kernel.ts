@@ -4,6 +4,7 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import { KernelMessage } from '@jupyterlab/services';
 import type { Feed } from '../app';
 import type { Answer, Frame, Request } from '../model/wire';
+import { Attention } from './attention';
 
 const FRAME = 'ray_dashboard_frame';
 /** A kernel says that it has loaded the extension: from now on it answers. */
@@ -19,6 +20,9 @@ export class KernelFeed implements Feed {
   private recent: Frame[] = [];
   private readonly takers = new Set<(frame: Frame) => void>();
   private watchers = 0;
+  private readonly attention = new Attention(what => {
+    this.request({ ask: what }).catch(() => undefined); // the kernel has just gone: nothing to be slow
+  });
 
   constructor(private readonly context: ISessionContext) {
     context.iopubMessage.connect((_, message) => {
@@ -58,6 +62,10 @@ export class KernelFeed implements Feed {
     return () => this.takers.delete(take);
   }
 
+  see(who: object, looks: boolean): void {
+    this.attention.see(who, looks);
+  }
+
   async request(request: Request): Promise<Answer> {
     const kernel = this.context.session?.kernel;
     if (!kernel) throw new Error('no kernel is running');
@@ -76,6 +84,7 @@ export class KernelFeed implements Feed {
   private hear(frame: Frame): void {
     if (frame.kind === 'snapshot') this.recent = [frame];
     else if (this.recent.length) this.recent.push(frame);
+    this.attention.hear(frame);
     for (const take of this.takers) take(frame);
   }
 }

@@ -55,7 +55,8 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
         if (snapshot) take(snapshot);
         return live.subscribe(take);
       },
-      request: request => live.request(request)
+      request: request => live.request(request),
+      see: (who, looks) => live.see(who, looks)
     };
     this.app = mount(this.node, feed, this.notebooks.hostOf(panel));
   }

@@ -6,6 +6,7 @@
 import type { AnyModel } from '@anywidget/types';
 import { mount, type Feed } from '../app';
 import type { Answer, Frame, Request } from '../model/wire';
+import { Attention } from './attention';
 
 export { mount } from '../app';
 export { Replay } from './replay';
@@ -25,6 +26,7 @@ interface Message {
 class WidgetFeed implements Feed {
   private readonly waiting = new Map<number, (answer: Answer) => void>();
   private next = 1;
+  private readonly attention = new Attention(what => void this.request({ ask: what }));
 
   constructor(private readonly model: AnyModel<State>) {}
 
@@ -49,6 +51,10 @@ class WidgetFeed implements Feed {
     };
   }
 
+  see(who: object, looks: boolean): void {
+    this.attention.see(who, looks);
+  }
+
   request(request: Request): Promise<Answer> {
     const number = this.next++;
     this.model.send({ ...request, request: number });
@@ -57,6 +63,7 @@ class WidgetFeed implements Feed {
 
   private seen(frame: Frame, take: (frame: Frame) => void): void {
     take(frame);
+    this.attention.hear(frame);
     this.model.send({ seen: frame.seq });
   }
 }

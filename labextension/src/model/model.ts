@@ -142,6 +142,7 @@ export class Model {
     for (const row of rows) {
       const [id, node, lane, submitUs, startUs, endUs, status, attempt, numReturns, parent, args, weight] = row;
       this.tasks.delete(id); // so that the order is that of arrival
+      if (status === 0) this.errors.delete(id); // it ran once more
       this.tasks.set(id, {
         id, node, lane, submitUs, startUs, endUs, failed: status !== 0, attempt, numReturns, parent, args, weight
       });
@@ -165,7 +166,7 @@ export class Model {
   }
 
   task(id: number): Task | undefined {
-    return this.tasks.get(id) ?? this.running().find(task => task.id === id);
+    return this.running().find(task => task.id === id) ?? this.tasks.get(id); // it may run once more
   }
 
   /** How a node is called where its cell is not seen. */

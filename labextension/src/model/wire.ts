@@ -30,7 +30,11 @@ export type ErrorRow = [task: number, type: string, text: string];
 
 export type ObjectRow = [
   id: number, sizeBytes: number, location: string, holders: number, pids: number[], pins: number,
-  isBeingMade: boolean, node: number, names: string[]
+  isBeingMade: boolean, node: number, names: string[],
+  /** How many of the holders are drivers, workers, functions, other objects, tasks. */
+  kinds: number[],
+  /** What the value looks like: `ndarray (10,) float64`. */
+  look: string
 ];
 
 export type LogRow = [atUs: number, task: number, pid: number, stream: string, text: string];
@@ -62,14 +66,19 @@ export interface Frame {
   logs?: LogRow[];
   hints?: string[];
   is_over?: boolean;
+  /** Somebody said that nobody looks: frames are rare until somebody who does objects. */
+  is_slow?: boolean;
   started_ms?: number;
 }
 
 /** What a view may ask the kernel: see `ray_jupyter/dashboard/requests.py`. */
 export type Request =
   | { ask: 'start' }
+  | { ask: 'slow' }
   | { ask: 'snapshot' }
   | { ask: 'cancel'; session: string; task: number; force?: boolean }
+  | { ask: 'resume'; session: string; task: number }
+  | { ask: 'task'; session: string; task: number }
   | { ask: 'tasks'; start_us: number; end_us: number };
 
 export interface Answer {
@@ -77,5 +86,9 @@ export interface Answer {
   text?: string;
   frame?: Frame | null;
   tasks?: TaskRow[];
+  /** Of a task: name (or nothing) and text of each; nothing where they cannot be told. */
+  arguments?: [name: string, text: string][] | null;
+  /** Why a task cannot run again; empty where it can. */
+  obstacle?: string;
   of?: number;
 }

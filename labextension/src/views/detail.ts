@@ -3,6 +3,7 @@
 import { button, el } from '../drawing/dom';
 import { colourOf } from '../drawing/palette';
 import type { Task } from '../model/model';
+import type { Answer } from '../model/wire';
 import { count, duration, moment } from '../model/words';
 import { nameOf } from './timeline';
 import type { Stage } from './view';
@@ -11,7 +12,8 @@ export interface Actions {
   /** Go to a cell of the notebook; absent where there is none. */
   goToCell?: ((cellId: string) => void) | undefined;
   cancel?: ((task: number) => void) | undefined;
-  rerun?: ((task: number) => void) | undefined;
+  /** Run a failed task again on a worker. */
+  resume?: ((task: number) => void) | undefined;
 }
 
 export class Detail {
@@ -23,7 +25,7 @@ export class Detail {
   update(stage: Stage): void {
     const task = stage.task ? stage.model.task(stage.task) : undefined;
     const state = task
-      ? `${task.id}|${task.endUs}|${stage.model.errors.get(task.id)?.text ?? ''}|${stage.relations.takersOf(task.id).length}`
+      ? `${task.id}|${task.endUs}|${stage.model.errors.get(task.id)?.text ?? ''}|${stage.relations.takersOf(task.id).length}|${task.failed}|${JSON.stringify(stage.givenTo(task.id) ?? '')}`
       : stage.node >= 0 ? `n${stage.node}|${stage.model.revision >> 2}` : '';
     this.element.hidden = !state;
     if (!state || state === this.shown) return;
@@ -62,9 +64,12 @@ export class Detail {
     const isRunning = task.endUs < 0;
     const error = model.errors.get(task.id);
     const acts = el('div', { class: 'acts' });
-    const { cancel, rerun } = this.actions;
+    const { cancel, resume } = this.actions;
+    const given = stage.givenTo(task.id);
     if (cancel && isRunning) acts.append(button('Cancel', 'Cancel this task', () => cancel(task.id)));
-    if (rerun && !isRunning) acts.append(button('Run again here', 'Run this task again in the notebook, with its arguments', () => rerun(task.id)));
+    if (resume && task.failed && given?.obstacle === '') {
+      acts.append(button('Run again', 'Run this task again on a worker, as its function is defined now', () => resume(task.id)));
+    }
     const parts = [
       this.title(task.node, stage),
       this.cellAct(model.cellOf(task.node)),
@@ -80,6 +85,8 @@ export class Detail {
       acts
     ];
     if (error) parts.push(el('pre', {}, error.text || error.type));
+    if (given) parts.push(argumentsOf(given));
+    if (task.failed && given?.obstacle) parts.push(el('p', {}, `It cannot run again: ${given.obstacle}.`));
     if (!isRunning) {
       this.links(parts, 'takes results of', relations.sources(task), stage);
       this.links(parts, 'launched by', task.parent ? [task.parent] : [], stage);
@@ -109,6 +116,13 @@ export class Detail {
     if (ids.length > 12) list.append(` and ${count(ids.length - 12)} more`);
     parts.push(list);
   }
+}
+
+function argumentsOf(given: Answer): HTMLElement {
+  const { arguments: rows } = given;
+  if (!rows) return el('p', { class: 'faint' }, 'Its arguments are not kept any more.');
+  if (!rows.length) return el('p', { class: 'faint' }, 'It takes no arguments.');
+  return el('div', {}, 'arguments', facts(rows.map(([name, text], index) => [name || String(index + 1), text])));
 }
 
 function facts(rows: readonly (readonly [string, string])[]): HTMLElement {

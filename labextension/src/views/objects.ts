@@ -3,11 +3,13 @@
 import { el, say } from '../drawing/dom';
 import { SvgPen } from '../drawing/pen';
 import { colourOf, themeOf } from '../drawing/palette';
-import { bytes, count, cut } from '../model/words';
+import { bytes, count, counted, cut } from '../model/words';
 import type { ObjectRow } from '../model/wire';
 import { Rows, type Row } from './rows';
 import type { Stage, Table, View } from './view';
 
+const COLUMNS = ['size', 'what', 'where', 'made by', 'held by', 'references', 'pinned', 'object'];
+const HOLDERS = ['driver', 'worker', 'function', 'object', 'task'];
 const PLACES: Record<string, string> = {
   MEMORY: 'shared memory', MESSAGE: 'in messages', DISK: 'on disk', ERROR: 'an error', '': 'being made'
 };
@@ -38,16 +40,14 @@ export class ObjectsView implements View {
     const limit = Math.max(1, totals['store_limit_bytes'] ?? 1) + (totals['spilled_bytes'] ?? 0);
     this.used.style.width = `${(100 * (totals['store_used_bytes'] ?? 0)) / limit}%`;
     this.spilled.style.width = `${(100 * (totals['spilled_bytes'] ?? 0)) / limit}%`;
-    this.rows.headings([
-      { text: 'size', number: true }, { text: 'where' }, { text: 'made by' }, { text: 'held by' }, { text: 'references', number: true }, { text: 'pinned', number: true }, { text: 'object' }
-    ]);
+    this.rows.headings(COLUMNS.map(text => ({ text, number: ['size', 'references', 'pinned'].includes(text) })));
     this.rows.fill(stage.model.objects.map(row => this.row(row, stage)));
   }
 
   table(stage: Stage): Table {
     return {
       caption: `${summary(stage.model.totals)}; the largest objects`,
-      columns: ['size', 'where', 'made by', 'held by', 'references', 'pinned', 'object'],
+      columns: COLUMNS,
       rows: stage.model.objects.map(row => this.row(row, stage).cells.map(cell => cell.text))
     };
   }
@@ -55,36 +55,43 @@ export class ObjectsView implements View {
   picture(stage: Stage): string {
     const theme = themeOf(this.element);
     const rows = stage.model.objects.slice(0, 40);
-    const pen = new SvgPen(560, rows.length * 18 + 30, theme.ground, theme.font);
+    const pen = new SvgPen(660, rows.length * 18 + 30, theme.ground, theme.font);
     pen.text(8, 18, summary(stage.model.totals), theme.ink, 12);
     const most = Math.max(1, ...rows.map(row => row[1]));
     rows.forEach((row, index) => {
       const y = 30 + index * 18;
       pen.rect(180, y, (row[1] / most) * 200, 12, colourOf(row[7]));
       pen.text(8, y + 10, `${bytes(row[1])} ${PLACES[row[2]] ?? ''}`, theme.ink, 11);
-      pen.text(390, y + 10, cut(`${madeBy(row, stage)} ${row[8].join(', ')}`, 30), theme.faint, 11);
+      pen.text(390, y + 10, cut([madeBy(row, stage), row[10], row[8].join(', ')].filter(Boolean).join(' · '), 44), theme.faint, 11);
     });
     return pen.toString();
   }
 
   private row(row: ObjectRow, stage: Stage): Row {
-    const [id, sizeBytes, location, holders, pids, pins, isBeingMade, , names] = row;
+    const [id, sizeBytes, location, holders, pids, pins, isBeingMade, , names, , look] = row;
     const maker = stage.relations.maker(id);
-    const others = pids.length - (names.length ? 1 : 0);
-    const held = [...names, ...(others > 0 ? [`${others} process${others > 1 ? 'es' : ''}`] : [])].join(', ');
+    const held = heldBy(row);
     return {
       key: String(id), ...(maker ? { task: maker, selected: maker === stage.task } : {}),
       cells: [
         { text: isBeingMade ? '…' : bytes(sizeBytes), number: true },
+        { text: look || '' },
         { text: isBeingMade ? 'being made' : PLACES[location] ?? location },
         { text: madeBy(row, stage), colour: colourOf(row[7]) },
-        { text: cut(held, 60), title: `${names.join(', ')}\npids ${pids.join(', ')}` },
+        { text: cut(held, 60), title: `${names.join(', ')}\n${held}\npids ${pids.join(', ')}` },
         { text: count(holders), number: true },
         { text: pins ? `${pins}×` : '', number: true },
         { text: id.toString(16) }
       ]
     };
   }
+}
+
+/** The names of variables, then the others by kind; the driver is told by its variables if there are some. */
+function heldBy(row: ObjectRow): string {
+  const [names, kinds] = [row[8], row[9] ?? []];
+  const others = kinds.map((number, kind) => (number && !(kind === 0 && names.length && number === 1) ? counted(number, HOLDERS[kind] ?? '') : ''));
+  return [...names, ...others.filter(Boolean)].join(', ');
 }
 
 function madeBy(row: ObjectRow, stage: Stage): string {

@@ -50,15 +50,15 @@ export class TasksView implements View {
       text: name, number, sort: () => this.sort(order), ...(this.order === order ? { direction: this.direction } : {})
     });
     this.rows.headings([
-      heading('state', 'state'), heading('function', 'function'), { text: 'cell' }, heading('worker', 'worker'),
-      heading('start', 'began', true), heading('took', 'took', true), heading('waited', 'waited', true), { text: 'attempt', number: true }, { text: 'error' }
+      heading('state', 'state'), heading('function', 'function'), { text: 'error' }, { text: 'cell' }, heading('worker', 'worker'),
+      heading('start', 'began', true), heading('took', 'took', true), heading('waited', 'waited', true), { text: 'attempt', number: true }
     ]);
     this.rows.fill(shown.map(task => this.row(task, stage)));
   }
 
   table(stage: Stage): Table {
     const rows = this.found(stage).slice(0, 1_000).map(task => this.row(task, stage).cells.map(cell => cell.text));
-    return { caption: 'Tasks', columns: ['state', 'function', 'cell', 'worker', 'began', 'took', 'waited', 'attempt', 'error'], rows };
+    return { caption: 'Tasks', columns: ['state', 'function', 'error', 'cell', 'worker', 'began', 'took', 'waited', 'attempt'], rows };
   }
 
   private again(): void {
@@ -74,7 +74,10 @@ export class TasksView implements View {
   private found(stage: Stage): Task[] {
     const { model } = stage;
     const wanted = this.filter.value.trim().toLowerCase();
-    const tasks = [...model.running(), ...model.tasks.values()].filter(task => {
+    const running = model.running();
+    const again = new Set(running.map(task => task.id)); // what runs once more is told once
+    const ended = [...model.tasks.values()].filter(task => !again.has(task.id));
+    const tasks = [...running, ...ended].filter(task => {
       if (this.failedOnly && !task.failed) return false;
       if (stage.node >= 0 && task.node !== stage.node) return false;
       if (!wanted) return true;
@@ -110,13 +113,13 @@ export class TasksView implements View {
       cells: [
         { text: task.failed ? '✕ failed' : isRunning ? '● running' : '✓ finished' },
         { text: cut(model.nameOf(task.node), 60), colour: colourOf(task.node) },
+        { text: cut(text.split('\n')[0] ?? '', 120), title: text },
         { text: model.cellOf(task.node)?.label ?? '' },
         { text: lane ? nameOf(lane) : '' },
         { text: task.startUs < 0 ? 'never' : moment(task.startUs, 2_000_000), number: true },
         { text: task.startUs < 0 ? '' : duration(Math.max(0, took)), number: true },
         { text: task.startUs > task.submitUs && !isRunning ? duration(task.startUs - task.submitUs) : '', number: true },
-        { text: task.attempt ? String(task.attempt + 1) : '', number: true },
-        { text: cut(text.split('\n')[0] ?? '', 120), title: text }
+        { text: task.attempt ? String(task.attempt + 1) : '', number: true }
       ]
     };
   }

@@ -1,6 +1,7 @@
 /** What the views have in common. */
 
 import type { Model, Task } from '../model/model';
+import type { Answer } from '../model/wire';
 import type { Relations } from '../model/relations';
 
 export interface Table {
@@ -21,6 +22,8 @@ export interface Stage {
   select(task: number, node?: number): void;
   /** Ask for older single tasks of a stretch of time; they come with a later update. */
   wantTasks(startUs: number, endUs: number): void;
+  /** What the kernel said of the selected task, if it has said something. */
+  givenTo(task: number): Answer | undefined;
   isCritical(task: Task): boolean;
 }
 

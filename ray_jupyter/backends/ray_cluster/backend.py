@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ray
 
@@ -26,6 +26,7 @@ from ray_jupyter.backends.ray_cluster.printed import (
     mark_streams,
     read_from_client,
 )
+from ray_jupyter.backends.ray_cluster.refusals import Refusals
 from ray_jupyter.backends.ray_cluster.reports import worker_number
 from ray_jupyter.backends.ray_cluster.shell import running
 from ray_jupyter.backends.ray_cluster.streams import Streams
@@ -55,7 +56,7 @@ _NOT_REPEATED = (
 )
 
 
-class RayClusterBackend(Names):
+class RayClusterBackend(Refusals, Names):
     """See ``Backend``. A worker's differs in that it mints no ids and ends nothing."""
 
     name = "ray_cluster"
@@ -268,30 +269,6 @@ class RayClusterBackend(Names):
     def accompany(self, value: object) -> None:
         """See ``Backend.accompany``."""
         self._companion = serialize(value).to_bytes()
-
-    def renew_workers(self) -> None:
-        """Refuse.
-
-        Raises:
-            NotImplementedError: the workers are Ray's.
-        """
-        Capability.WORKER_RENEWAL.refuse(self.name)
-
-    def resize(self, num_cpus: int) -> None:
-        """Refuse.
-
-        Raises:
-            NotImplementedError: the workers are Ray's.
-        """
-        Capability.RESIZING.refuse(self.name)
-
-    def held_here(self) -> NoReturn:
-        """Refuse.
-
-        Raises:
-            NotImplementedError: Ray counts, and does not tell.
-        """
-        Capability.REFERENCE_COUNTS.refuse(self.name)
 
     def failed_call(self, object_id: int) -> FailedCall:
         """Refuse; see ``Backend.failed_call``."""

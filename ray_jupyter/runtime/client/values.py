@@ -86,7 +86,7 @@ class Values:
 
         def fill(offset: int, warm: bool) -> T:
             self._segment.write(offset, value, warm=warm)
-            return seal((STORED, offset, value.size_bytes))
+            return seal((STORED, offset, value.size_bytes, value.look))
 
         return self._allocate(value.size_bytes, fill)
 

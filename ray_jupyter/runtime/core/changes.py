@@ -8,20 +8,19 @@ functions, queues); it never walks over tasks that wait, nor over objects.
 
 from __future__ import annotations
 
-import heapq
 from itertools import islice
 from typing import Any
 
 from ray_jupyter.runtime.core.state import ClientRecord, ClusterState, TaskRecord
 from ray_jupyter.runtime.protocol import changes
-from ray_jupyter.runtime.protocol.messages import ACTOR, FAILED, SPILLED, STORED
+from ray_jupyter.runtime.protocol.messages import ACTOR, FAILED
 
 WATCHES_MAX = 4
 """So many are gathered for at once; further ones are answered from the records."""
 
 
 def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what changed: ``{"watch": name, "since": cursor, "most": tasks, "epochs_ns": list}``.
+    """Return what changed: ``{"watch": name, "since": cursor, "most": tasks}``.
 
     Who gives itself a name (else it is empty) is gathered for between its questions.
 
@@ -29,16 +28,16 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         ``cursor``: what to ask with next. ``forgotten``: tasks that nobody will be told of.
         ``tasks``, ``groups``: see ``protocol.changes.ended``, as plain tuples.
         ``failures``: what user code raised, by task: the beginning of a pickled error.
-        ``live``: (name, kind, how many have not ended) by function; of a class, its actors.
+        ``live``: (name, kind, how many have not ended, cell) by function and cell; of a class, its actors.
         ``workers``: (id, pid, activity, actor's class, how many tasks it has, of the first of them
-        (id, name, kind, when submitted), when it last began or ended one) each.
+        (id, name, kind, when submitted, cell), when it last began or ended one) each.
         ``waiting``: some of the newest tasks that have not ended, and what they wait for: (id,
-        name, kind, when submitted, parent, arguments) each. The shape of what is to come.
+        name, kind, cell, parent, arguments) each. The shape of what is to come.
         ``totals``: numbers of the whole session.
     """
     forgotten = 0
     if asked["watch"] in state.watches:
-        tasks, groups = state.watches[asked["watch"]].take(asked["epochs_ns"])
+        tasks, groups = state.watches[asked["watch"]].take()
     else:
         forgotten, tasks, groups = _begin(state, asked)
     workers = [client for client in state.clients.values() if client.is_worker]
@@ -64,8 +63,8 @@ def _begin(
     records = list(islice(reversed(state.records), kept))
     records.reverse()
     if asked["watch"] and len(state.watches) < WATCHES_MAX:
-        state.watches[asked["watch"]] = changes.Watch(asked["epochs_ns"])
-    return (new - kept, *changes.ended(records, asked["most"], asked["epochs_ns"]))
+        state.watches[asked["watch"]] = changes.Watch()
+    return (new - kept, *changes.ended(records, asked["most"]))
 
 
 def _failures(state: ClusterState, wanted: set[int]) -> dict[int, bytes]:
@@ -78,7 +77,7 @@ def _failures(state: ClusterState, wanted: set[int]) -> dict[int, bytes]:
     return found
 
 
-def _live(state: ClusterState) -> list[tuple[str, str, int]]:
+def _live(state: ClusterState) -> list[tuple[str, str, int, int]]:
     counts: dict[tuple[str, str], int] = {}
     for template in state.templates.values():
         if template.kind != ACTOR:
@@ -86,10 +85,38 @@ def _live(state: ClusterState) -> list[tuple[str, str, int]]:
             if users:
                 key = (template.name, template.kind)
                 counts[key] = counts.get(key, 0) + users
+    told = _by_cell(state, counts)
     for actor in state.actors.values():
         if actor.cause is None:
             counts[actor.name, ACTOR] = counts.get((actor.name, ACTOR), 0) + 1
-    return [(name, kind, count) for (name, kind), count in counts.items()]
+    rest = [(name, kind, count, 0) for (name, kind), count in counts.items() if count]
+    return told + rest
+
+
+def _by_cell(
+    state: ClusterState, counts: dict[tuple[str, str], int]
+) -> list[tuple[str, str, int, int]]:
+    """Return how much of the counts belongs to which cell, and take it away from them."""
+    told = []
+    kinds: dict[str, list[str]] = {}
+    for name, kind in counts:
+        kinds.setdefault(name, []).append(kind)
+    for cell in state.cells.values():
+        if not cell.unfinished:
+            continue
+        for name, tally in cell.tallies.items():
+            left = tally.submitted - tally.finished - tally.failed
+            for kind in kinds.get(name, ()) if left else ():
+                part = min(left, counts[name, kind])
+                if part:
+                    told.append((name, kind, part, cell.id))
+                    counts[name, kind] -= part
+                    left -= part
+    return told
+
+
+def _cell(task: TaskRecord) -> int:
+    return task.cell.id if task.cell is not None else 0
 
 
 def _worker(state: ClusterState, worker: ClientRecord) -> tuple[Any, ...]:
@@ -99,31 +126,11 @@ def _worker(state: ClusterState, worker: ClientRecord) -> tuple[Any, ...]:
         activity = "RUNNING" if worker.inflight else "IDLE"
     actor = worker.actor.name if worker.actor is not None else ""
     tasks = [
-        (task.id, task.template.name, task.template.kind, task.submit_ns)
+        (task.id, task.template.name, task.template.kind, task.submit_ns, _cell(task))
         for task in islice(worker.inflight.values(), changes.HELD_MAX)
     ]
     number = len(worker.inflight)
     return (worker.id, worker.pid, activity, actor, number, tasks, worker.progress_ns)
-
-
-def census(state: ClusterState, most: int) -> list[tuple[Any, ...]]:
-    """Return the largest objects: (id, size, location, holders, pids, pins, is being made).
-
-    ``pids`` are of the processes that have a reference. It looks at every object once.
-    """
-    largest = heapq.nlargest(most, state.objects.values(), key=lambda record: record.size_bytes)
-    rows = []
-    for record in largest:
-        value, object_id = record.value, record.id
-        if type(value) is bytes:
-            location = "MESSAGE"
-        else:
-            location = {STORED: "MEMORY", SPILLED: "DISK"}.get(value[0], "ERROR") if value else ""
-        pids = [client.pid for client in state.clients.values() if object_id in client.held]
-        pins = len(record.pins) if record.pins else 0
-        size_bytes = record.size_bytes or (len(value) if type(value) is bytes else 0)
-        rows.append((object_id, size_bytes, location, record.holders, pids, pins, value is None))
-    return rows
 
 
 def _waiting(state: ClusterState) -> list[tuple[Any, ...]]:
@@ -136,7 +143,7 @@ def _waiting(state: ClusterState) -> list[tuple[Any, ...]]:
                 found.setdefault(record.producer.id, record.producer)
     return [
         (
-            task.id, task.template.name, task.template.kind, task.submit_ns, task.parent,
+            task.id, task.template.name, task.template.kind, _cell(task), task.parent,
             task.deps[: changes.ARGUMENTS_MAX],
         )
         for task in found.values()

@@ -237,8 +237,8 @@ def templates_have_users(state: ClusterState) -> Violations:
     kept = [actor.creation for actor in state.actors.values() if actor.creation is not None]
     users.update(task.template.id for task in kept)
     remembered = Counter(known.template.id for known in state.lineage.values() if known.template)
+    remembered.update(known.template.id for known in state.remains.values())
     users.update(remembered)
-    users.update(known.template.id for known in state.remains.values())
     for template in state.templates.values():
         if template.remembered != remembered[template.id]:
             yield f"template {template.id} has {template.remembered} tasks remembered, and should not"

@@ -136,7 +136,7 @@ def _forget_victims(
             settle(state, record)
         elif path is not None:
             state.allocator.free(record.value[1])
-            record.value = (SPILLED, path, record.size_bytes)
+            record.value = (SPILLED, path, record.size_bytes, *record.value[3:])
             del state.stored[object_id]
             record.spill_path = path
             state.spilled_bytes += record.size_bytes
@@ -160,7 +160,7 @@ def restored(
         state.allocator.free(offset)  # freed meanwhile, or somebody else was first
     else:
         state.spilled_bytes -= record.size_bytes
-        record.value = (STORED, offset, size_bytes)
+        record.value = (STORED, offset, size_bytes, *record.value[3:])
         state.stored[object_id] = record
         out.commands.append(c.RemoveFiles([record.spill_path or ""]))
         record.spill_path = None

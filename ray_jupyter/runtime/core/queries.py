@@ -196,10 +196,24 @@ def changes(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def census(state: ClusterState, most: int) -> list[tuple[Any, ...]]:
-    """Return the largest objects: see ``core.changes``."""
-    from ray_jupyter.runtime.core.changes import census as largest
+    """Return the largest objects: see ``core.census``."""
+    from ray_jupyter.runtime.core.census import largest
 
     return largest(state, most)
+
+
+def object_now(state: ClusterState, object_id: int) -> dict[str, Any]:
+    """Return what is known of one object: see ``core.census``."""
+    from ray_jupyter.runtime.core.census import one
+
+    return one(state, object_id)
+
+
+def task_given(state: ClusterState, task_id: int) -> dict[str, Any]:
+    """Return what one task was given: see ``core.given``."""
+    from ray_jupyter.runtime.core.given import task
+
+    return task(state, task_id)
 
 
 ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
@@ -223,4 +237,6 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "changes": changes,
     "unwatch": lambda state, name: state.watches.pop(name, None) is not None,
     "census": census,
+    "object": object_now,
+    "task": task_given,
 }

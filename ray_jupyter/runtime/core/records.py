@@ -41,8 +41,9 @@ def remember(
     if task.template.extras.get(TASK_EVENTS) is False:
         return
     state.records_total += 1
-    if task.cell is not None:
-        cells.leave(task, task.cell, start_ns, end_ns, error and _cut(error))
+    cell = task.cell
+    if cell is not None:
+        cells.leave(task, cell, start_ns, end_ns, error and _cut(error))
     actor = task.actor
     record = (
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,
@@ -50,7 +51,7 @@ def remember(
         min(task.submit_ns, start_ns or task.submit_ns), start_ns, end_ns, task.attempt,
         task.num_returns, task.deps + task.held,
         task.submitter, worker.id if worker else 0, task.template.definition[0],
-        actor.id if actor else 0, error and summary_of(error),
+        actor.id if actor else 0, error and summary_of(error), cell.id if cell is not None else 0,
     )  # fmt: skip
     state.records.append(record)
     if state.watches:

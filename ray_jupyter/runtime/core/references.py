@@ -216,6 +216,7 @@ def forget_remains(state: ClusterState, out: Outbox, known: RemainsRecord) -> tu
     """A failed task will not run again; return what was held for that."""
     del state.remains[known.task]
     state.remains_bytes -= known.cost_bytes
+    known.template.remembered -= 1
     closure = release_template(state, out, known.template.id)
     return (*known.deps, *known.held, *closure)
 

@@ -38,6 +38,7 @@ def keep(state: ClusterState, out: Outbox, task: TaskRecord, failure: FailureRec
     known = RemainsRecord(task, failure, len(mine))
     failure.remains.update(dict.fromkeys(mine, known))
     state.remains[task.id] = known
+    task.template.remembered += 1
     state.remains_bytes += known.cost_bytes
     while state.remains_bytes > LIMIT_BYTES:
         oldest = next(iter(state.remains.values()))

@@ -127,6 +127,7 @@ def _run_again(
     """Create the task anew, as a child of nobody; what remains held it holds from now on."""
     del state.remains[known.task]
     state.remains_bytes -= known.cost_bytes
+    known.template.remembered -= 1
     if template is None:
         template = known.template
     else:

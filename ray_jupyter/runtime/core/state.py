@@ -36,8 +36,8 @@ who runs in one environment runs nothing of another."""
 class TemplateRecord:
     """A remote function with its options.
 
-    ``users`` are its definer, its live tasks, and those ended ones that are remembered because
-    what they made may be lost; the last are ``remembered``.
+    ``users`` are its definer, its live tasks, and those ended ones that may run again,
+    because what they made may be lost, or they failed; the last are ``remembered``.
     """
 
     __slots__ = (
@@ -380,7 +380,7 @@ class ClusterState:
         self.task_cpu_ns = 0
         self.records: deque[tuple[object, ...]] = deque(maxlen=200_000)
         """Ended tasks: the fields of ``Backend.events``, then the ids of submitter and worker,
-        kind, actor id, and (type, text) of the error."""
+        kind, actor id, (type, text) of the error, and the id of the cell (0: of none)."""
         self.records_total = 0
         self.watches: dict[str, Watch] = {}  # what is gathered for the dashboard, by its name
         self.failures: deque[tuple[int, str, int, int, Descriptor]] = deque(maxlen=1_000)

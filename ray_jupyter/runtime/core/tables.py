@@ -38,7 +38,7 @@ def tasks(state: ClusterState) -> Iterator[Row]:
     for record in reversed(state.records):
         (
             task_id, parent, name, status, pid, submit_ns, start_ns, end_ns, attempt,
-            _, _, _, worker_id, kind, actor_id, error,
+            _, _, _, worker_id, kind, actor_id, error, _,
         ) = record  # fmt: skip
         yield _task_row(
             task_id, parent, name, status, pid or None, worker_id or None,

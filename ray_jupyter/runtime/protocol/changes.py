@@ -12,7 +12,6 @@ Rules
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import attrgetter, itemgetter, sub
@@ -28,6 +27,9 @@ HELD_MAX = 8
 
 WAITING_MAX = 24
 """So many of the newest tasks that wait are told."""
+
+LOOK_BYTES = 512
+"""So much of a small value is told: whoever asks sees from it what it looks like."""
 
 CHUNK = 256
 """So many tasks that end are summed at once; fewer since the last question are told one by one."""
@@ -56,17 +58,18 @@ class EndedTask(NamedTuple):
     error_text: str
     weight: int
     """It stands for so many tasks, itself and others that are only in groups."""
+    cell: int
+    """The id of the cell of a notebook that it belongs to (see ``core.cells``); 0 if to none."""
 
 
 class Group(NamedTuple):
-    """Ended tasks that are not told one by one: equal names, fates, workers and epochs."""
+    """Ended tasks that are not told one by one: equal names, fates, workers and cells."""
 
     name: str
     kind: str
     status: str
     worker: int
-    epoch: int
-    """Of how many of the asked ``epochs_ns`` are not after their submission."""
+    cell: int
     number: int
     wall_ns: int
     max_ns: int
@@ -81,26 +84,23 @@ class Group(NamedTuple):
 
 Record = tuple[Any, ...]
 """See ``ClusterState.records``."""
-_ID, _SUBMITTED, _END, _ATTEMPT = itemgetter(0), itemgetter(5), itemgetter(7), itemgetter(8)
-_START, _KEY = itemgetter(6), itemgetter(2, 13, 3, 12)
+_ID, _END, _ATTEMPT = itemgetter(0), itemgetter(7), itemgetter(8)
+_START, _KEY = itemgetter(6), itemgetter(2, 13, 3, 12, 16)
 
 
-def ended(
-    records: Sequence[Record], most: int, epochs_ns: Sequence[int]
-) -> tuple[list[EndedTask], list[Group]]:
+def ended(records: Sequence[Record], most: int) -> tuple[list[EndedTask], list[Group]]:
     """Return the tasks to be told one by one, and the sums of the others.
 
     Args:
         records: of tasks that ended, in order.
         most: so many tasks about, and as many failed ones as ``FAILURES_MAX``. Of every group
             there is at least one, so that what happens rarely is seen in a flood.
-        epochs_ns: ascending; tasks submitted before and after one of them are not summed.
     """
     if len(records) <= most:
         return [_task(record, 1) for record in records], []
     tasks: list[EndedTask] = []
     groups: list[Group] = []
-    for (name, kind, status, worker, epoch), members in _grouped(records, epochs_ns).items():
+    for (name, kind, status, worker, cell), members in _grouped(records).items():
         number = len(members)
         share = max(1, most * number // len(records))
         if status == "FAILED":
@@ -115,7 +115,7 @@ def ended(
             starts_ns, ends_ns = list(map(_START, ran)), list(map(_END, members))
             durations_ns = list(map(sub, map(_END, ran), starts_ns))
             groups.append(Group(
-                name, kind, status, worker, epoch, len(members), sum(durations_ns),
+                name, kind, status, worker, cell, len(members), sum(durations_ns),
                 max(durations_ns, default=0), min(starts_ns, default=0), max(ends_ns),
                 sum(map(_ATTEMPT, members)), array("q", map(_ID, members)).tobytes(),
             ))  # fmt: skip
@@ -130,13 +130,12 @@ class Watch:
     which takes twice the time that making them took.
     """
 
-    __slots__ = ("_epochs_ns", "_fresh", "_groups", "_ids", "_number", "_tasks")
+    __slots__ = ("_fresh", "_groups", "_ids", "_number", "_tasks")
 
-    def __init__(self, epochs_ns: Sequence[int]) -> None:
-        self._begin(epochs_ns)
+    def __init__(self) -> None:
+        self._begin()
 
-    def _begin(self, epochs_ns: Sequence[int]) -> None:
-        self._epochs_ns = epochs_ns
+    def _begin(self) -> None:
         self._fresh: list[Record] = []
         self._tasks: list[EndedTask] = []
         self._groups: dict[tuple[Any, ...], Group] = {}
@@ -152,21 +151,21 @@ class Watch:
         self._sum()
         return self._number > UNASKED_MAX
 
-    def take(self, epochs_ns: Sequence[int]) -> tuple[list[EndedTask], list[Group]]:
-        """Return what ``ended`` would of everything since the last call; ``epochs_ns`` are next."""
+    def take(self) -> tuple[list[EndedTask], list[Group]]:
+        """Return what ``ended`` would of everything since the last call."""
         if self._number:
             self._sum()
         tasks = self._tasks + [_task(record, 1) for record in self._fresh]
         groups = [
             group._replace(ids=b"".join(self._ids[key])) for key, group in self._groups.items()
         ]
-        self._begin(epochs_ns)
+        self._begin()
         return tasks, groups
 
     def _sum(self) -> None:
         if not self._fresh:
             return
-        tasks, groups = ended(self._fresh, 1, self._epochs_ns)
+        tasks, groups = ended(self._fresh, 1)
         self._number += len(self._fresh)
         self._fresh.clear()
         self._tasks += tasks
@@ -186,31 +185,17 @@ def _joined(one: Group, other: Group) -> Group:
     )  # fmt: skip
 
 
-def _grouped(
-    records: Sequence[Record], epochs_ns: Sequence[int]
-) -> dict[tuple[Any, ...], list[Record]]:
-    """Return the records by name, kind, status, worker and epoch. This is the hot part."""
-    first = epoch_of(min(map(_SUBMITTED, records)), epochs_ns)
-    last = epoch_of(max(map(_SUBMITTED, records)), epochs_ns)
+def _grouped(records: Sequence[Record]) -> dict[tuple[Any, ...], list[Record]]:
+    """Return the records by name, kind, status, worker and cell. This is the hot part."""
     groups: defaultdict[tuple[Any, ...], list[Record]] = defaultdict(list)
-    if first == last:
-        for key, record in zip(map(_KEY, records), records, strict=True):
-            groups[key].append(record)
-        return {(*key, first): members for key, members in groups.items()}
-    for record in records:
-        key = (*_KEY(record), epoch_of(record[5], epochs_ns))
+    for key, record in zip(map(_KEY, records), records, strict=True):
         groups[key].append(record)
     return groups
-
-
-def epoch_of(submit_ns: int, epochs_ns: Sequence[int]) -> int:
-    """Return how many of ``epochs_ns`` are not after ``submit_ns``."""
-    return bisect_right(epochs_ns, submit_ns)
 
 
 def _task(record: Record, weight: int) -> EndedTask:
     error_type, error_text = record[15] or ("", "")
     arguments = record[10][:ARGUMENTS_MAX]
     return EndedTask._make(
-        (*record[:10], arguments, *record[12:15], error_type, error_text, weight)
+        (*record[:10], arguments, *record[12:15], error_type, error_text, weight, record[16])
     )

@@ -57,3 +57,18 @@ def parse(data: bytes | memoryview) -> tuple[tuple[int, int], list[tuple[int, in
         raise ValueError(f"a stored value of {total} bytes was cut to {size}")
     spans = [(at, at + n) for at, n in zip(offsets[1:], sizes, strict=True)]
     return (offsets[0], offsets[0] + pickle_bytes), spans
+
+
+def pickle_in(head: bytes) -> bytes:
+    """Return the pickle of a value of which only the beginning is there, as far as it is there.
+
+    Raises:
+        ValueError: the bytes are not the beginning of a value of ours.
+    """
+    if head[:1] == bytes([_PICKLE_MARK]):
+        return head
+    if len(head) < _head.size or head[0] != _MARK:
+        raise ValueError(f"not a stored value: {len(head)} bytes beginning with {head[:8]!r}")
+    _, count, pickle_bytes = _head.unpack_from(head)
+    start = _head.size + 8 * count
+    return head[start : start + pickle_bytes]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.errors import RayError, SerializationError
 from ray_jupyter.runtime.store.layout import parse, plan
+from ray_jupyter.runtime.store.looks import look_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,8 @@ PROTOCOL = 5
 SCALARS = frozenset({int, float, bool, type(None), str, bytes, complex})
 """Types the C pickler gets right alone. Exact types: a subclass may be the user's."""
 _GATE_ITEMS = 16
+_LOOKED_AT_BYTES = 16_000
+"""Of larger values is noted what they look like; of smaller ones their bytes tell it later."""
 
 
 class _Collector(threading.local):
@@ -81,15 +84,17 @@ class Serialized:
         pickle: protocol 5.
         buffers: contiguous bytes, in the order the pickle wants them; not copied.
         contained: each reference once.
+        look: what the value looks like; empty if nobody noted it.
         size_bytes: of the value as ``layout`` writes it.
     """
 
-    __slots__ = ("_header", "_offsets", "buffers", "contained", "pickle", "size_bytes")
+    __slots__ = ("_header", "_offsets", "buffers", "contained", "look", "pickle", "size_bytes")
 
     def __init__(self, data: bytes, buffers: list[memoryview], contained: tuple[int, ...]) -> None:
         self.pickle = data
         self.buffers = buffers
         self.contained = contained
+        self.look = ""
         if buffers:
             self._header, self._offsets, self.size_bytes = plan(
                 len(data), [buffer.nbytes for buffer in buffers]
@@ -119,6 +124,13 @@ def serialize(value: object) -> Serialized:
     Raises:
         SerializationError: it cannot be pickled; the message says which type, and why.
     """
+    packed = _serialize(value)
+    if packed.size_bytes > _LOOKED_AT_BYTES:
+        packed.look = look_of(value)
+    return packed
+
+
+def _serialize(value: object) -> Serialized:
     if is_plain(value):
         return Serialized(pickle.dumps(value, PROTOCOL), [], ())
     buffers: list[PickleBuffer] = []

@@ -15,6 +15,7 @@ import ray_jupyter as ray
 from ray_jupyter import session
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.runtime.protocol.changes import EndedTask
+from ray_jupyter.runtime.store.looks import glance
 from ray_jupyter.testing.suite.base import BackendSuite, echo, eventually, fail
 from ray_jupyter.util import state
 
@@ -206,13 +207,11 @@ class StateTests(BackendSuite):
 
     def test_what_the_dashboard_folds(self) -> None:
         backend = session.connected()
-        before = backend.query("changes", {"watch": "", "since": 0, "most": 1, "epochs_ns": []})[
-            "cursor"
-        ]
+        before = backend.query("changes", {"watch": "", "since": 0, "most": 1})["cursor"]
         ref = echo.options(name="told to the dashboard").remote(7)
         failing = fail.options(name="failing for the dashboard").remote()
         ray.wait([ref, failing], num_returns=2)
-        question = {"watch": "", "since": before, "most": 1_000, "epochs_ns": []}
+        question = {"watch": "", "since": before, "most": 1_000}
         eventually(lambda: len(backend.query("changes", question)["tasks"]) >= 2)
         answer = backend.query("changes", question)
         tasks = {task.name: task for task in (EndedTask(*row) for row in answer["tasks"])}
@@ -227,9 +226,30 @@ class StateTests(BackendSuite):
 
     def test_the_census_of_objects(self) -> None:
         large = ray.put(np.zeros(300_000))
-        rows = {row[0]: row for row in session.connected().query("census", 1_000)}
+        backend = session.connected()
+        small = ray.put([large, np.ones((2, 3))])
+        rows = {row[0]: row for row in backend.query("census", 1_000)}
         assert rows[large.id][2] == "MEMORY"
         assert rows[large.id][1] >= 2_400_000
+        assert rows[large.id][7] == (1, 0, 0, 1, 0)  # held by this process and inside of the other
+        assert rows[large.id][8] == "ndarray (300000,) float64"
+        assert glance(rows[small.id][8]) == "list of 2"
+
+    def test_one_object(self) -> None:
+        backend = session.connected()
+        cell = backend.begin_cell()
+        ref = ray.remote(lambda: np.ones((200, 300))).options(name="ones").remote()
+        ray.wait([ref])
+        told = backend.query("object", ref.id)
+        assert told["size_bytes"] > 480_000
+        told["size_bytes"] = 0
+        assert told == {
+            "state": "FINISHED", "name": "ones", "cell": cell, "size_bytes": 0,
+            "location": "MEMORY", "look": "ndarray (200, 300) float64",
+        }  # fmt: skip
+        small = ray.put(np.zeros(3))
+        assert glance(backend.query("object", small.id)["look"]) == "ndarray (3,) float64"
+        assert backend.query("object", 12345) == {}
 
 
 def drawn() -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ def crowded(cluster: Cluster, model: Model) -> None:
             arguments=tuple(range(max(1, task - 16), task)), status="FAILED" if task % 50 == 0 else "FINISHED",
         )  # fmt: skip
     for index in range(250):
-        model.begin_cell(f"{index:036}", f"[{index}]", index)
+        model.begin_cell(1 + index, f"{index:036}", f"[{index}]")
     cluster.tell(model, most=10_000)
 
 
@@ -28,7 +28,8 @@ def test_no_frame_is_too_large_and_nothing_is_lost(cluster: Cluster, model: Mode
     crowded(cluster, model)
     logs = deque([[i, 1, 1, "stdout", "l" * 1_900] for i in range(100)])
     objects: list[Any] = [
-        [i, 1, "MEMORY", 1, [1] * 64, 0, False, 0, ["n" * 40] * 4] for i in range(120)
+        [i, 1, "MEMORY", 1, [1] * 64, 0, False, 0, ["n" * 40] * 4, [1] * 5, "l" * 80]
+        for i in range(120)
     ]
     first = frames.snapshot(
         model, 1, 0, {"hints": ["h" * 200] * 4, "logs": logs, "objects": objects}

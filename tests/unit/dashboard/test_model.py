@@ -82,8 +82,8 @@ def test_edges_are_what_tasks_got_and_who_launched_them(cluster: Cluster, model:
 
 
 def test_what_waits_is_drawn_before_it_is_counted(cluster: Cluster, model: Model) -> None:
-    cluster.waiting = [(2, "train", "task", 5, 0, (1,)), (1, "load", "task", 5, 0, ())]
-    cluster.live = [("train", "task", 1), ("load", "task", 1)]
+    cluster.waiting = [(2, "train", "task", 0, 0, (1,)), (1, "load", "task", 0, 0, ())]
+    cluster.live = [("train", "task", 1, 0), ("load", "task", 1, 0)]
     cluster.tell(model)
     assert [row[0] for row in model.nodes] == ["train", "load"]
     assert model.edges == [[1, 0, DATA, 0]]
@@ -97,25 +97,26 @@ def test_what_waits_is_drawn_before_it_is_counted(cluster: Cluster, model: Model
 
 
 def test_functions_of_two_cells_are_two_nodes(cluster: Cluster, model: Model) -> None:
-    model.begin_cell("a", "[1]", 0)
-    cluster.end(1)
+    model.begin_cell(100, "a", "[1]")
+    cluster.end(1, cell=100)
     cluster.tell(model)
-    model.begin_cell("b", "[2]", cluster.now_ns)
-    cluster.end(2)
-    cluster.live = [("work", "task", 4)]
+    model.begin_cell(200, "b", "[2]")
+    cluster.end(2, cell=200)
+    cluster.end(3, cell=100)  # what a cell submits belongs to it, also while another one runs
+    cluster.live = [("work", "task", 4, 200)]
     cluster.tell(model)
     assert [(row[0], row[2], row[3]) for row in model.nodes] == [("work", 1, 0), ("work", 2, 4)]
-    model.begin_cell("a", "[3]", cluster.now_ns)
-    cluster.end(3)
+    model.begin_cell(300, "a", "[3]")
+    cluster.end(4, cell=300)
     cluster.live = []
     cluster.tell(model)
     assert model.cells[1:] == [["a", "[3]"], ["b", "[2]"]]
-    assert [row[5] for row in model.nodes] == [2, 1]
+    assert [row[5] for row in model.nodes] == [3, 1]
 
 
 def test_workers_come_and_go(cluster: Cluster, model: Model) -> None:
     cluster.workers = [
-        (7, 107, "RUNNING", "", 2, [(5, "work", "task", 1), (6, "next", "task", 1)], 9)
+        (7, 107, "RUNNING", "", 2, [(5, "work", "task", 1, 0), (6, "next", "task", 1, 0)], 9)
     ]
     cluster.tell(model)
     assert model.lanes[0][:8] == [7, 107, "RUNNING", "", 0, 5, 0, 2]

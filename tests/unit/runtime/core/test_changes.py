@@ -11,7 +11,7 @@ from ray_jupyter.runtime.protocol.messages import ERROR as TASK_FAILED
 
 
 def ask(session: Any, since: int = 0, most: int = 100) -> dict[str, Any]:
-    question = {"watch": "", "since": since, "most": most, "epochs_ns": []}
+    question = {"watch": "", "since": since, "most": most}
     answer: dict[str, Any] = ANSWERS["changes"](session.state, question)
     return answer
 
@@ -33,7 +33,7 @@ def test_what_has_not_ended_is_counted_by_function_and_shown_with_its_edges(sess
     session.submit(10, 11, template=template)
     session.submit(12, template=template, deps=(10, 11))
     answer = ask(session)
-    assert answer["live"] == [("work", "task", 3)]
+    assert answer["live"] == [("work", "task", 3, 0)]
     assert answer["totals"]["live"] == 3
     waiting = {row[0]: row for row in answer["waiting"]}
     assert waiting[12][5] == (10, 11)
@@ -46,7 +46,7 @@ def test_an_actor_is_counted_while_it_lives(session: Any) -> None:
     session.join(1)
     session.submit(10, template=session.define(kind=ACTOR))
     session.finish(1, 10)
-    assert ask(session)["live"] == [("work", ACTOR, 1)]
+    assert ask(session)["live"] == [("work", ACTOR, 1, 0)]
     assert ask(session)["workers"][0][3] == "work"
     session(e.KillActorRequested(0, 10))
     assert ask(session)["live"] == []
@@ -79,23 +79,27 @@ def test_forgotten_records_are_counted(session: Any) -> None:
     assert (answer["forgotten"], [task[0] for task in answer["tasks"]]) == (1, [11, 12])
 
 
-def test_the_census_has_the_largest_first(session: Any) -> None:
+def test_each_task_is_told_with_its_cell_whenever_it_was_submitted(session: Any) -> None:
+    template = session.define()
     session.join(1)
-    session.store(20, 0.5)
-    session.store(21, 1)
-    session(e.Put(0, [(22, b"small", ())]))
-    session.submit(30, template=session.define())
-    rows = ANSWERS["census"](session.state, 3)
-    assert [(row[0], row[2], row[4]) for row in rows] == [
-        (21, "MEMORY", [1]), (20, "MEMORY", [1]), (22, "MESSAGE", [1]),
-    ]  # fmt: skip
-    assert len(ANSWERS["census"](session.state, 100)) == 4
+    session(e.CellBegan(0, 5))
+    session.submit(10, template=template)
+    session(e.CellBegan(0, 20))
+    session.submit(21, 22, template=template)
+    session.submit(50, template=template, parent=10, client=1)  # while the second cell runs
+    assert sorted(ask(session)["live"]) == [("work", "task", 2, 5), ("work", "task", 2, 20)]
+    assert {row[0]: row[3] for row in ask(session)["waiting"]} == {10: 5, 21: 20, 22: 20, 50: 5}
+    [worker] = ask(session)["workers"]
+    assert [task[4] for task in worker[5]] == [5]
+    session.finish(1, 10)
+    assert [(task[0], task[-1]) for task in ask(session)["tasks"]] == [(10, 5)]
+    assert sorted(ask(session)["live"]) == [("work", "task", 1, 5), ("work", "task", 2, 20)]
 
 
 def test_who_asks_by_name_is_gathered_for(session: Any) -> None:
     template = session.define()
     session.join(1)
-    question = {"watch": "me", "since": 0, "most": 100, "epochs_ns": []}
+    question = {"watch": "me", "since": 0, "most": 100}
     for task_id in (10, 11):
         session.submit(task_id, template=template)
         session.finish(1, task_id)
@@ -116,5 +120,19 @@ def test_a_task_that_is_remembered_for_its_result_is_not_counted_as_live(session
     session.finish(1, 10, [((STORED, grant.offset, 1_000), ())])
     assert session.state.templates[template].remembered == 1
     assert ask(session)["live"] == []
+    session(e.Released(0, [10]))
+    assert session.state.templates[template].remembered == 0
+
+
+def test_a_failed_task_that_may_run_again_is_not_counted_as_live(session: Any) -> None:
+    template = session.define(retries=0)
+    session.join(1)
+    session.submit(10, template=template)
+    session.finish(1, 10, b"pickled", status=TASK_FAILED)
+    assert list(session.state.remains) == [10]
+    assert ask(session)["live"] == []
+    session(e.ResumeRequested(0, 1, 10, 0))
+    assert ask(session)["live"] == [("work", "task", 1, 0)]
+    session.finish(1, 10, b"pickled", status=TASK_FAILED)
     session(e.Released(0, [10]))
     assert session.state.templates[template].remembered == 0

@@ -120,7 +120,7 @@ def test_statistics_count_workers_and_bytes(session: Any) -> None:
 def test_every_question_has_an_answer(session: Any) -> None:
     arguments = {
         "list": {"table": "tasks", "filters": [], "limit": 1}, "pending_calls": (0, 0),
-        "summarize": "tasks", "changes": {"watch": "", "since": 0, "most": 1, "epochs_ns": []},
+        "summarize": "tasks", "changes": {"watch": "", "since": 0, "most": 1},
     }  # fmt: skip
     for question, ask in queries.ANSWERS.items():
         assert ask(session.state, arguments.get(question, 0)) is not None

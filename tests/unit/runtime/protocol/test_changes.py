@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_jupyter.runtime.protocol import changes
-from ray_jupyter.runtime.protocol.changes import FAILURES_MAX, EndedTask, Group, ended, epoch_of
+from ray_jupyter.runtime.protocol.changes import FAILURES_MAX, EndedTask, Group, ended
 
 NAMES = ("load", "clean", "<img onerror=alert(1)>")
 
@@ -28,48 +28,49 @@ def records(draw: st.DrawFn, most: int = 60) -> list[tuple[Any, ...]]:
             task_id, 0, draw(st.sampled_from(NAMES)), status, 41, submit_ns, start_ns,
             (start_ns or submit_ns) + draw(st.integers(0, 50)), draw(st.integers(0, 2)), 1,
             tuple(range(draw(st.sampled_from([0, 1, 40])))), 0, draw(st.integers(1, 2)), "task", 0, error,
+            draw(st.sampled_from([0, 7])),
         ))  # fmt: skip
     return found
 
 
 def sums(tasks: list[EndedTask], groups: list[Group]) -> dict[Any, tuple[int, int, int]]:
-    """Return (number, time, retries) by name, status and worker."""
+    """Return (number, time, retries) by name, status, worker and cell."""
     number, wall_ns, retries = Counter[Any](), Counter[Any](), Counter[Any]()
     for task in tasks:
-        key = task.name, task.status, task.worker
+        key = task.name, task.status, task.worker, task.cell
         number[key] += 1
         wall_ns[key] += task.end_ns - task.start_ns if task.start_ns else 0
         retries[key] += task.attempt
     for group in groups:
-        key = group.name, group.status, group.worker
+        key = group.name, group.status, group.worker, group.cell
         number[key] += group.number
         wall_ns[key] += group.wall_ns
         retries[key] += group.retries
     return {key: (number[key], wall_ns[key], retries[key]) for key in number}
 
 
-@given(records(), st.integers(1, 80), st.lists(st.integers(1, 100), max_size=3).map(sorted))
+@given(records(), st.integers(1, 80))
 def test_sums_do_not_depend_on_how_many_are_told_one_by_one(
-    given_records: list[tuple[Any, ...]], most: int, epochs_ns: list[int]
+    given_records: list[tuple[Any, ...]], most: int
 ) -> None:
-    every, no_groups = ended(given_records, 10_000, epochs_ns)
-    some, groups = ended(given_records, most, epochs_ns)
+    every, no_groups = ended(given_records, 10_000)
+    some, groups = ended(given_records, most)
     assert no_groups == []
     assert [task.id for task in every] == [record[0] for record in given_records]
     assert sums(some, groups) == sums(every, [])
     assert sum(task.weight for task in some) == len(given_records)
-    assert {(t.name, t.status, t.worker) for t in some} == {
-        (t.name, t.status, t.worker) for t in every
+    assert {(t.name, t.status, t.worker, t.cell) for t in some} == {
+        (t.name, t.status, t.worker, t.cell) for t in every
     }
 
 
 def test_a_flood_is_a_few_rows_and_what_is_rare_is_among_them() -> None:
     flood: list[Any] = [
-        (i, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None)
+        (i, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None, 0)
         for i in range(10_000)
     ]
-    flood[777] = (777, 0, "rare", "FAILED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, ("X", "y"))
-    tasks, groups = ended(flood, 100, [])
+    flood[777] = (777, 0, "rare", "FAILED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, ("X", "y"), 0)
+    tasks, groups = ended(flood, 100)
     assert len(tasks) <= 102
     assert [(task.name, task.weight) for task in tasks if task.name == "rare"] == [("rare", 1)]
     assert [(group.name, group.number) for group in groups] == [("noop", 9_999 - (len(tasks) - 1))]
@@ -77,39 +78,21 @@ def test_a_flood_is_a_few_rows_and_what_is_rare_is_among_them() -> None:
 
 def test_many_failures_are_told_one_by_one_up_to_a_limit() -> None:
     failures = [
-        (i, 0, "bad", "FAILED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, ("X", "y"))
+        (i, 0, "bad", "FAILED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, ("X", "y"), 0)
         for i in range(5_000)
     ]
-    tasks, _ = ended(failures, 10, [])
+    tasks, _ = ended(failures, 10)
     assert FAILURES_MAX // 2 < len(tasks) <= FAILURES_MAX
 
 
-def test_epochs_part_what_was_submitted_before_and_after() -> None:
-    assert [epoch_of(when_ns, [10, 20]) for when_ns in (9, 10, 19, 20, 99)] == [0, 1, 1, 2, 2]
+def test_tasks_of_two_cells_are_not_summed() -> None:
     told: list[Any] = [
-        (
-            i,
-            0,
-            "f",
-            "FINISHED",
-            41,
-            submit_ns,
-            submit_ns,
-            submit_ns,
-            0,
-            1,
-            (),
-            0,
-            1,
-            "task",
-            0,
-            None,
-        )
-        for i, submit_ns in enumerate([5] * 10 + [15] * 10)
+        (i, 0, "f", "FINISHED", 41, 5, 5, 5, 0, 1, (), 0, 1, "task", 0, None, 100 + i // 10)
+        for i in range(20)
     ]
-    tasks, groups = ended(told, 2, [10])
-    assert Counter(group.epoch for group in groups) == {0: 1, 1: 1}
-    assert len(tasks) == 2
+    tasks, groups = ended(told, 2)
+    assert [group.cell for group in groups] == [100, 101]
+    assert [task.cell for task in tasks] == [100, 101]
 
 
 @given(records(), st.lists(st.integers(0, 60), max_size=5), st.integers(1, 9))
@@ -118,17 +101,17 @@ def test_what_is_gathered_between_questions_adds_up(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "CHUNK", chunk)
-        watch = changes.Watch([50])
+        watch = changes.Watch()
         tasks: list[EndedTask] = []
         groups: list[Group] = []
         for index, record in enumerate([*given_records, None]):
             if index in questions or record is None:
-                some, sums_of = watch.take([50])
+                some, sums_of = watch.take()
                 tasks += some
                 groups += sums_of
             if record is not None:
                 assert watch.add(record) is False
-    every, _ = ended(given_records, 10_000, [50])
+    every, _ = ended(given_records, 10_000)
     assert sums(tasks, groups) == sums(every, [])
     assert sum(task.weight for task in tasks) == len(given_records)
     told = [task.id for task in tasks] + [i for g in groups for i in array("q", g.ids)]
@@ -136,10 +119,10 @@ def test_what_is_gathered_between_questions_adds_up(
 
 
 def test_few_tasks_are_told_one_by_one_and_nobody_is_gathered_for_without_asking() -> None:
-    record = (1, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None)
-    watch = changes.Watch([])
+    record = (1, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None, 0)
+    watch = changes.Watch()
     for _ in range(changes.CHUNK - 1):
         watch.add(record)
-    tasks, groups = watch.take([])
+    tasks, groups = watch.take()
     assert (len(tasks), groups) == (changes.CHUNK - 1, [])
     assert any(watch.add(record) for _ in range(changes.UNASKED_MAX + 2 * changes.CHUNK))
