@@ -75,6 +75,8 @@ def scenario(world: World) -> Work:
         if random.random() < 0.05:  # all programs ask for two CPUs at most
             driver.post(e.ResizeRequested(0, driver.mint(), random.choice((2, 2, 3, 4))))
         if random.random() < 0.1:
+            driver.post(e.Moved(0, 0, 1_000_000))
+        if random.random() < 0.1:
             driver.post(e.CellBegan(0, driver.mint()))
         if random.random() < 0.3:
             yield ("pause",)

@@ -175,6 +175,8 @@ class TaskRunner(StreamWriter, FakeProcess):
 
     def _finish(self, task: int, status: int, outputs: Any) -> None:
         now = self.world.now_ns
+        if self.world.random.random() < 0.1:
+            self.post(e.Moved(self.id, task, 1_000_000))
         result = (task, status, outputs, now - self.world.random.randrange(3_000_000), now, 1000)
         self.post(e.Finished(self.id, [result]))
 
