@@ -15,8 +15,10 @@ from weakref import WeakValueDictionary
 
 from ray_jupyter import environment
 from ray_jupyter.errors import SerializationError
+from ray_jupyter.runtime.client.modules import WATCH, Edits
 from ray_jupyter.runtime.protocol.messages import (
     COMPANION,
+    EDITED,
     METHOD,
     RUNTIME_ENV,
     TASK,
@@ -74,6 +76,8 @@ class Functions:
         """An object that workers load before they call what is registered from now on."""
         self.environment = environment.NONE
         """Of this process, or of the session: what is submitted here runs in it, too."""
+        self.edits: Callable[[], Edits] = WATCH.look
+        """Tells of the user's modules what a worker must have in its newest version."""
         self._owner = owner
         self._define = define
         self._store = store
@@ -98,6 +102,8 @@ class Functions:
         digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
         companions = (self.companion,) if self.companion else ()
         options = tuple(sorted(extras.items()))
+        edits = self.edits() if kind != METHOD else ()  # an actor keeps what it has
+        options += ((EDITED, edits),) if edits else ()
         options += tuple((COMPANION, object_id) for object_id in companions)
         key = (
             digest, kind, template.name, template.num_returns, resources,
