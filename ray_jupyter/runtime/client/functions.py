@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from ray_jupyter import environment
 from ray_jupyter.errors import SerializationError
+from ray_jupyter.runtime.client.carried import notice
 from ray_jupyter.runtime.client.modules import WATCH, Edits
 from ray_jupyter.runtime.protocol.messages import (
     COMPANION,
@@ -99,7 +100,7 @@ class Functions:
         resources = self._demand(template, extras.get(RUNTIME_ENV, environment.NONE))
         bare = kind == METHOD and not template.retry_exceptions
         pickled = Serialized(b"", [], ()) if bare else pickle_function(template)
-        digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
+        digest = _digest(pickled)
         companions = (self.companion,) if self.companion else ()
         options = tuple(sorted(extras.items()))
         edits = self.edits() if kind != METHOD else ()  # an actor keeps what it has
@@ -115,6 +116,7 @@ class Functions:
             held = (*pickled.contained, *companions)
             large = pickled.size_bytes > self._inline_max_bytes
             if large:
+                notice(template, pickled.size_bytes)
                 function = self._store(pickled)
                 held = (*held, function)
             else:
@@ -162,6 +164,13 @@ class Functions:
         if entered:
             demand[f"{RUNTIME_ENV} {entered}"] = 0  # see ``core.leases``
         return tuple(sorted(demand.items()))
+
+
+def _digest(pickled: Serialized) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for _, piece in pickled.pieces():  # not copied into one: they may be large
+        digest.update(piece)
+    return digest.digest()
 
 
 def check_node(template: TaskTemplate, session_id: str) -> None:
