@@ -128,6 +128,18 @@ class ActorClass:
     def __repr__(self) -> str:
         return f"<actor class {self.__module__}.{self.__qualname__}>"
 
+    # What is set or deleted is the class's: so a method is replaced, and so %autoreload does it.
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIELDS:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.__wrapped__, name, value)
+            self.__setstate__(self.__getstate__())
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped__, name)
+        self.__setstate__(self.__getstate__())
+
     # As for ``RemoteFunction``: a class may refer to its own global name.
     def __getstate__(self) -> dict[str, Any]:
         return {"cls": self.__wrapped__, "options": self._options}
@@ -154,6 +166,10 @@ class ActorClass:
             **template.extras, **_extras(self._options, self._blueprint.methods), **extras
         }  # fmt: skip
         return template
+
+
+_FIELDS = frozenset({*ActorClass.__annotations__, "__doc__", "__module__"})
+"""What an ``ActorClass`` has of its own."""
 
 
 def _extras(options: Mapping[str, Any], methods: Mapping[str, Method]) -> dict[str, Any]:

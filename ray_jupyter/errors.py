@@ -246,4 +246,4 @@ def _reader_of(name: str) -> Callable[[RayTaskError], Any]:
 
 
 class LargeArgumentWarning(UserWarning):
-    """A large argument passed by value was put into the object store."""
+    """A large argument, or a large variable that a function uses, was put into the object store."""

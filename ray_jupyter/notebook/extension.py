@@ -17,7 +17,9 @@ from ray_jupyter import session
 from ray_jupyter.notebook import Shell, completion, refs_shown
 from ray_jupyter.notebook.arguments import MagicParser
 from ray_jupyter.notebook.cells import Cells
+from ray_jupyter.notebook.edits import EditedModules
 from ray_jupyter.notebook.output import TaskOutput
+from ray_jupyter.notebook.results import Results
 from ray_jupyter.notebook.settings import RayMagics
 from ray_jupyter.notebook.stopping import stop_cell
 from ray_jupyter.notebook.strips import Strips
@@ -71,6 +73,8 @@ class Extension:
         self.cells = Cells(shell)
         self.output = TaskOutput(shell, self.cells, self.settings)
         self.strips = Strips(shell, self.cells, self.output, self.settings)
+        self.edited = EditedModules(shell)
+        self.results = Results(shell, self.settings)
         self._hooks = {"pre_run_cell": self._before_cell, "post_run_cell": self._after_cell}
         self._forget_completers: Callable[[], None] = lambda: None
         self._show_refs_as_before: Callable[[], None] = lambda: None
@@ -113,6 +117,7 @@ class Extension:
     def _before_cell(self, info: Any) -> None:
         # Helpers and globals may have been edited: remote functions are sent anew.
         session.new_generation()
+        self.edited.before_cell()
         self.raw_cell = info.raw_cell or ""
         self.cells.begin()
         self.strips.before_cell()
@@ -128,3 +133,12 @@ class Extension:
         self.strips.after_cell()
         for group in self._groups:
             group.after_cell()
+        self.results.after_cell()
+        self._be_last()
+
+    def _be_last(self) -> None:
+        """Have what %autoreload does before a cell done before we look, if it came after us."""
+        hook = self._before_cell
+        if self.shell.events.callbacks["pre_run_cell"][-1] != hook:
+            self.shell.events.unregister("pre_run_cell", hook)
+            self.shell.events.register("pre_run_cell", hook)

@@ -25,6 +25,10 @@ class RayMagics(Configurable):
     output_chars = Integer(
         200_000, help="So much of what the tasks of one cell print is shown; %ray_logs has more."
     ).tag(config=True)
+    out_refs = Integer(
+        10, min=0, help="The newest results of cells that are refs keep their values alive; older ones "
+        "only if they have a name.",
+    ).tag(config=True)  # fmt: skip
 
     def _strip_default(self) -> str:
         return "final" if os.environ.get(QUIET) else "live"

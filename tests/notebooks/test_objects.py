@@ -87,3 +87,19 @@ def test_in_one_process_as_well(kernel: Any) -> None:
     kernel.run("ref = ray.put('x' * 10)\nbox = ray.put([ref])")
     text = kernel.run("%ray_status --objects")
     assert re.search(r"put, In\[\d+\] +ref, object \w+$", text, re.MULTILINE)
+
+
+def test_results_do_not_keep_objects_for_ever(started: Any) -> None:
+    started.run("%config RayMagics.out_refs = 2")
+    started.run("named = ray.put('named')\nnamed")
+    started.run("[ray.put(b'1'), ray.put(b'22')]")
+    for _ in range(3):
+        started.run("ray.put(bytes(100))")
+    held = re.findall(r"put, In\[\d+\] +(.+)", started.run("%ray_status --objects"))
+    assert len(held) == 3
+    assert "named, Out[" in " ".join(held)
+    assert "was let go" in started.run("sorted(Out.items())[1][1]")
+    assert (
+        started.run("len(ray.get(_oh[max(n for n, v in Out.items() if type(v) is ray.ObjectRef)]))")
+        == "100"
+    )

@@ -116,3 +116,20 @@ def test_a_subclass_may_hide_a_method() -> None:
 def test_class_with_a_constructor_in_c() -> None:
     actor = ray.remote(dict).remote([("a", 1)])
     assert ray.get(actor.get.remote("a")) == 1
+
+
+def test_what_is_set_on_an_actor_class_is_set_on_the_class() -> None:
+    class Fresh:
+        def get(self) -> int:
+            return 1
+
+    actor_class: Any = ray.remote(Fresh)
+    old = actor_class.remote()
+    actor_class.get = lambda self: 22
+    actor_class.more = lambda self, x: x
+    new = actor_class.remote()
+    assert ray.get([new.get.remote(), new.more.remote(5)]) == [22, 5]
+    assert not hasattr(old, "more")
+    del actor_class.more
+    with pytest.raises(AttributeError, match="has no method 'more'"):
+        actor_class.remote().more.remote()

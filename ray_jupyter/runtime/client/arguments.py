@@ -254,11 +254,11 @@ class Arguments:
                 f"{size / 1e6:.0f} MB) was copied into the object store; the same object is not "
                 "copied again. ray.put(...) does it once, explicitly",
                 LargeArgumentWarning,
-                stacklevel=_levels_to_user(),
+                stacklevel=levels_to_user(),
             )
 
 
-def _levels_to_user() -> int:
+def levels_to_user() -> int:
     """Return the ``stacklevel`` (seen from our caller) of the first frame of the user's."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame.f_globals):

@@ -15,8 +15,11 @@ from weakref import WeakValueDictionary
 
 from ray_jupyter import environment
 from ray_jupyter.errors import SerializationError
+from ray_jupyter.runtime.client.carried import notice
+from ray_jupyter.runtime.client.modules import WATCH, Edits
 from ray_jupyter.runtime.protocol.messages import (
     COMPANION,
+    EDITED,
     METHOD,
     RUNTIME_ENV,
     TASK,
@@ -74,6 +77,8 @@ class Functions:
         """An object that workers load before they call what is registered from now on."""
         self.environment = environment.NONE
         """Of this process, or of the session: what is submitted here runs in it, too."""
+        self.edits: Callable[[], Edits] = WATCH.look
+        """Tells of the user's modules what a worker must have in its newest version."""
         self._owner = owner
         self._define = define
         self._store = store
@@ -95,9 +100,11 @@ class Functions:
         resources = self._demand(template, extras.get(RUNTIME_ENV, environment.NONE))
         bare = kind == METHOD and not template.retry_exceptions
         pickled = Serialized(b"", [], ()) if bare else pickle_function(template)
-        digest = hashlib.blake2b(pickled.to_bytes(), digest_size=16).digest()
+        digest = _digest(pickled)
         companions = (self.companion,) if self.companion else ()
         options = tuple(sorted(extras.items()))
+        edits = self.edits() if kind != METHOD else ()  # an actor keeps what it has
+        options += ((EDITED, edits),) if edits else ()
         options += tuple((COMPANION, object_id) for object_id in companions)
         key = (
             digest, kind, template.name, template.num_returns, resources,
@@ -109,6 +116,7 @@ class Functions:
             held = (*pickled.contained, *companions)
             large = pickled.size_bytes > self._inline_max_bytes
             if large:
+                notice(template, pickled.size_bytes)
                 function = self._store(pickled)
                 held = (*held, function)
             else:
@@ -165,6 +173,13 @@ class Functions:
         if entered:
             demand[f"{RUNTIME_ENV} {entered}"] = 0  # see ``core.leases``
         return tuple(sorted(demand.items()))
+
+
+def _digest(pickled: Serialized) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for _, piece in pickled.pieces():  # not copied into one: they may be large
+        digest.update(piece)
+    return digest.digest()
 
 
 def check_node(template: TaskTemplate, session_id: str) -> None:

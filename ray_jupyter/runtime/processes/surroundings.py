@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter import environment
+from ray_jupyter.runtime.client.modules import Edits, Imported
 from ray_jupyter.runtime.protocol import messages as m
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class Surroundings:
     def __init__(self, client: Client, gpus: list[str]) -> None:
         self._client = client
         self._gpus = gpus
+        self._imported = Imported()
+
+    def inherited_edits(self) -> Edits:
+        """Return what goes with what is submitted here."""
+        return self._imported.edits
 
     def equip(self, devices: list[int]) -> None:
         """Make these GPUs, and no others, visible to what comes from now on."""
@@ -39,6 +45,8 @@ class Surroundings:
         for name, value in extras:
             if name == m.COMPANION:
                 self._meet(value)
+            elif name == m.EDITED:
+                self._imported.hear(value)
 
     def _meet(self, companion: int) -> None:
         """Load an object that goes with a function: unpickling it does what it is for."""

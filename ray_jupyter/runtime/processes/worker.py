@@ -94,6 +94,7 @@ class Worker(ActorHost):
             self.values, self.channel.shield, self._fetch, self.end_use,
             self._surroundings.prepare, self._streaming.run, settings["inline_max_bytes"],
         )  # fmt: skip
+        self._functions.edits = self._surroundings.inherited_edits
         captured.settings["locals"] = settings["capture_locals"]
         breakpoints.install()
         self.whose = f"worker {client_id}"

@@ -131,6 +131,9 @@ TASK, ACTOR, METHOD = "task", "actor", "method"
 
 COMPANION = "companion"
 """The name of an extra: see above."""
+EDITED = "edited"
+"""The extra that tells which modules of the user's have been edited, and when: before a worker
+loads the function, it forgets what it has imported of them earlier. See ``client.modules``."""
 STREAMING = "streaming"
 """The extra of a template whose calls yield: most items that wait untaken; 0 is no limit. A
 call makes one object, the completion; items get ids as they come."""
