@@ -79,6 +79,10 @@ class DashboardMagics(MagicGroup):
         cell_id = parent.get("metadata", {}).get("cellId") or f"In[{number}]"
         self.live.feed.begin_cell(cell_id, f"[{number}]")
 
+    def after_cell(self) -> None:
+        """What is saved shows what this cell did."""
+        self.live.cell_ended()
+
     def detach(self) -> None:
         """End the feed; what it has displayed stays."""
         self.live.close()

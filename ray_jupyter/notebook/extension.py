@@ -86,6 +86,7 @@ class Extension:
         self._forget_completers = completion.install(self.shell, parsers)
         session.show_output = self.output
         session.on_attach.append(self.cells.attach)
+        session.on_end.append(self.strips.before_end)
         self.cells.begin()
 
     def detach(self) -> None:
@@ -93,6 +94,7 @@ class Extension:
         self._forget_completers()
         self.strips.stop()
         session.on_attach.remove(self.cells.attach)
+        session.on_end.remove(self.strips.before_end)
         if session.show_output is self.output:
             session.show_output = LinePrinter()
         for event, hook in self._hooks.items():

@@ -18,7 +18,7 @@ from ray_jupyter.testing.scripts import load_script
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-MACHINE = re.compile(r"/(?:tmp|root|home|Users|work|usr)/|File ~/")
+MACHINE = re.compile(r"/(?:tmp|root|home|Users|work|usr)/|File ~/|\b\d+\.\d+\.\d+\.\d+:\d")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def test_there_are_notebooks() -> None:
     assert len(NOTEBOOKS) > 5
 
 
+@pytest.mark.timeout(150)  # one starts a Ray cluster, where Ray is installed
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_and_prints_figures(path: Path, runner: ModuleType) -> None:
     pytest.importorskip("sklearn")
@@ -56,6 +57,18 @@ def test_it_runs_and_prints_figures(path: Path, runner: ModuleType) -> None:
     assert path.read_bytes() == before
     tagged = any("figures" in cell["metadata"].get("tags", []) for cell in cells(path))
     assert bool(figures.strip()) == tagged
+
+
+def test_without_ray_the_lesson_about_clusters_says_so(runner: ModuleType, tmp_path: Path) -> None:
+    import nbformat
+
+    notebook = nbformat.read(FOLDER / "cluster.ipynb", as_version=4)
+    hide = nbformat.v4.new_code_cell("import sys\nsys.modules['ray'] = None  # as if not installed")
+    notebook.cells.insert(0, hide)
+    path = tmp_path / "cluster.ipynb"
+    nbformat.write(notebook, path)
+    assert "there: SKIPPED" in runner.run(path, write=True)
+    assert "SKIPPED: Ray is not installed in this kernel's environment" in outputs(path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
