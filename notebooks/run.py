@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,8 @@ from typing import Any
 
 TIMEOUT_S = 300
 """For one cell; the longest of ours takes some seconds."""
+_CELL_FILE = re.compile(r"(?:\b[A-Za-z]:)?[\\/](?:[^\\/\s\"']+[\\/])*ipykernel_\d+[\\/](?=\d+\.py)")
+"""The folder that a kernel says its cells are in: there is none, and it differs each time."""
 
 
 def run(path: Path, *, write: bool = False) -> str:
@@ -46,6 +49,8 @@ def run(path: Path, *, write: bool = False) -> str:
     if write:
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # when it ran: different each time
+            for output in cell.get("outputs", []):
+                _without_folders(output)
         notebook.metadata.language_info = {"name": "python"}
         text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
         path.write_text(text + "\n", encoding="utf-8")
@@ -56,6 +61,15 @@ def run(path: Path, *, write: bool = False) -> str:
         for output in cell.get("outputs", [])
         if output.output_type == "stream" and output.name == "stdout"
     )
+
+
+def _without_folders(output: Any) -> None:
+    """Take out of text, and of an error, where the files of cells are said to be."""
+    for name in ("text", "evalue"):
+        if name in output:
+            output[name] = _CELL_FILE.sub("", output[name])
+    if "traceback" in output:
+        output.traceback = [_CELL_FILE.sub("", line) for line in output.traceback]
 
 
 def main(paths: list[str]) -> int:

@@ -41,6 +41,9 @@ ADDRESS_VARIABLE = "RAY_ADDRESS"
 
 on_attach: list[Callable[[Backend], object]] = []
 """Called with each backend that becomes the current one."""
+on_end: list[Callable[[Backend], object]] = []
+"""Called before the session ends by ``shutdown``: the last chance to ask it. Not at the exit of the
+process, which waits for nobody."""
 show_output: Callable[[list[Output]], None] = LinePrinter()
 """What is done with what tasks print; a notebook puts its own in place."""
 on_output: list[Callable[[list[Output]], object]] = []
@@ -324,19 +327,27 @@ def shutdown() -> None:
     Raises:
         RuntimeError: called inside a task, whose session is the driver's.
     """
+    backend = current
+    if backend is not None and _info is None:
+        raise RuntimeError("shutdown() inside a task or actor: only the driver ends a session")
+    if backend is not None:
+        for tell in on_end:  # without the lock: those who are told may wait for other threads
+            tell(backend)
+    _end()
+
+
+def _end() -> None:
     global current, _info
     with _lock:
-        if current is not None and _info is None:
-            raise RuntimeError("shutdown() inside a task or actor: only the driver ends a session")
+        if _info is None:  # another thread was faster
+            return
         backend, current, _info = current, None, None
         if backend is not None:
             uncaught.remove()
             backend.shutdown()
 
 
-def _end_at_exit() -> None:
-    if _info is not None:
-        shutdown()
+atexit.register(_end)
 
 
 def _forget_in_child() -> None:
@@ -345,6 +356,5 @@ def _forget_in_child() -> None:
     current, _info, _lock = None, None, threading.RLock()
 
 
-atexit.register(_end_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)

@@ -8,7 +8,6 @@ also while a cell runs.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -71,6 +70,8 @@ class KernelLink:
             content = {"status": "error", "text": f"{type(error).__name__}: {error}"}
         self._kernel.session.send(stream, REPLY_TYPE, content, parent, ident=ident)
         if self.running is not None:
+            import asyncio  # kernels have it; loading the extension elsewhere stays light
+
             asyncio.get_running_loop().call_later(BUSY_AGAIN_S, self._tell_busy)
 
     def _tell_busy(self) -> None:

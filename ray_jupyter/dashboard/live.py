@@ -1,8 +1,8 @@
 """The dashboard of this process: one feed, the kernel's link, the outputs that show it.
 
 Lives here: what is started when, and keeping the pictures in the notebook up to date. An output
-gets the newest snapshot when the work pauses, every half minute while it does not, and at the
-end of the session: what is saved is never far behind what was seen.
+gets the newest snapshot when the work pauses, every half minute while it does not, at the end of
+the session, and when a cell ends: what is saved is never far behind what was seen.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 from ray_jupyter import session
+from ray_jupyter.backends.base import Backend
 from ray_jupyter.dashboard.feed import Cell, Feed
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.iopub import KernelLink, Shell
@@ -41,7 +42,7 @@ class Live:
         self._outputs: dict[str, dict[str, Any]] = {}
         """The message each output belongs to, by its display id."""
         self._kept_at_s = 0.0
-        self._kept_live = 0
+        self._kept = self._kept_in_cell = ("", 0, False)
         self._quiet_since_s = 0.0
         self.feed.census.variables = lambda: variables(dict(shell.user_ns), session.current)
 
@@ -49,9 +50,11 @@ class Live:
         """Listen for what front ends ask."""
         if self._link is not None:
             self._link.open()
+        session.on_end.append(self._before_end)
 
     def close(self) -> None:
         """End the thread; outputs stay as they are."""
+        session.on_end.remove(self._before_end)
         self.feed.stop()
         if self._link is not None:
             self._link.close()
@@ -93,6 +96,28 @@ class Live:
         while len(self._outputs) > _OUTPUTS_MAX:
             self._outputs.pop(next(iter(self._outputs)))
 
+    def cell_ended(self) -> None:
+        """Bring the pictures up to date, as output of the cell that ends now.
+
+        Clients without a page, such as nbclient and papermill, hear nothing else.
+        """
+        if not self._outputs:
+            return
+        frame = self.feed.snapshot()
+        if frame is None or (news := _news(frame)) == self._kept_in_cell:
+            return
+        self._kept_in_cell = news
+        shown = bundle(frame)
+        for display_id in self._outputs:
+            self._shell.display_pub.publish(
+                shown, transient={"display_id": display_id}, update=True
+            )
+
+    def _before_end(self, backend: Backend) -> None:
+        """Have the last numbers of a session that somebody looks at."""
+        if self.feed.sinks:
+            self.feed.snapshot()
+
     def _frame(self, frame: Frame) -> None:
         assert self._link is not None
         self._link.send(frame)
@@ -103,13 +128,19 @@ class Live:
         elif not self._quiet_since_s:
             self._quiet_since_s = now_s
         paused = not live and now_s - self._quiet_since_s > PAUSE_S
-        news = frame["totals"].get("finished", 0) + frame["totals"].get("failed", 0)
+        news = _news(frame)
         due = now_s - self._kept_at_s > KEEP_S
-        if self._outputs and (news != self._kept_live or is_over) and (paused or due or is_over):
-            self._kept_at_s, self._kept_live = now_s, news
+        if self._outputs and news != self._kept and (paused or due or is_over):
+            self._kept_at_s, self._kept = now_s, news
             shown = bundle(self.feed.snapshot())
             for display_id, parent in self._outputs.items():
                 self._link.update_output(display_id, shown, parent)
+
+
+def _news(frame: Frame) -> tuple[str, int, bool]:
+    """Return what a picture must differ in to be renewed: session, tasks that have ended, its end."""
+    ended = frame["totals"].get("finished", 0) + frame["totals"].get("failed", 0)
+    return frame["session"], ended, bool(frame.get("is_over"))
 
 
 def variables(namespace: dict[str, Any], backend: Any) -> dict[int, list[str]]:

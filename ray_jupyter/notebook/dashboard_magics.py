@@ -81,8 +81,9 @@ class DashboardMagics(MagicGroup):
         self.live.begin_cell(cell)
 
     def after_cell(self) -> None:
-        """Tell it that none does."""
+        """Tell it that none does; what is saved shows what this cell did."""
         self.live.end_cell()
+        self.live.cell_ended()
 
     def detach(self) -> None:
         """End the feed; what it has displayed stays."""

@@ -92,6 +92,7 @@ class Extension:
         self._show_refs_as_before = refs_shown.install(self.shell, self.cells)
         session.show_output = self.output
         session.on_attach.append(self.cells.attach)
+        session.on_end.append(self.strips.before_end)
         self.cells.begin()
 
     def detach(self) -> None:
@@ -100,6 +101,7 @@ class Extension:
         self._show_refs_as_before()
         self.strips.stop()
         session.on_attach.remove(self.cells.attach)
+        session.on_end.remove(self.strips.before_end)
         if session.show_output is self.output:
             session.show_output = LinePrinter()
         for event, hook in self._hooks.items():

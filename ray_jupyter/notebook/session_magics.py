@@ -25,7 +25,8 @@ def _start_parser() -> MagicParser:
     add(
         "--address",
         metavar="ID",
-        help="attach to a session of yours (its id, or auto), or to a Ray cluster (host:port)",
+        help="attach to a session of yours (its id, or auto), or to a Ray cluster (host:port); "
+        "or a variable that holds one",
     )
     add("--restart", action="store_true", help="end the running session first; its refs die")
     add("--quiet", action="store_true", help="print nothing")
@@ -66,7 +67,7 @@ class SessionMagics(MagicGroup):
         options = _START.parse_line(line)
         wanted = self._settings(options)
         if options.address is not None:
-            text = _attach(options, wanted)
+            text = _attach(options, wanted, self.shell.user_ns)
         elif session.current is not None and not options.restart:
             text = self._go_on(wanted)
         else:
@@ -161,8 +162,11 @@ class SessionMagics(MagicGroup):
                 )
 
 
-def _attach(options: argparse.Namespace, wanted: dict[str, Any]) -> str:
+def _attach(options: argparse.Namespace, wanted: dict[str, Any], variables: dict[str, Any]) -> str:
     """Attach to a running session; return the line that says so."""
+    address = options.address
+    if address not in ("auto", "local") and isinstance(variables.get(address), str):
+        address = variables[address]
     for name in wanted:
         raise UsageError(
             f"%ray_start: {_SETTINGS[name]} is settled by the session that runs; leave it out, "
@@ -171,7 +175,7 @@ def _attach(options: argparse.Namespace, wanted: dict[str, Any]) -> str:
     if options.restart:
         raise UsageError("%ray_start: --restart starts a session here; %ray_stop, then attach")
     try:
-        found = api.init(address=options.address)
+        found = api.init(address=address)
     except (ImportError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"%ray_start: {error}") from None
     return f"{description()} · session {found.session_id[:8]}"

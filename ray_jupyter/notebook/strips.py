@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ray_jupyter import session
+from ray_jupyter.backends.base import Backend, Capability
 from ray_jupyter.errors import RaySystemError
 from ray_jupyter.notebook import Shell, strip
 from ray_jupyter.notebook.cells import Cell, Cells
@@ -25,6 +26,8 @@ from ray_jupyter.runtime.protocol.messages import FAILED
 LOOK_S = 0.5
 """So often the numbers are renewed, and so long tasks run before anything is shown."""
 _ANSWER_S = 5.0
+_LATE_S = 2.0
+"""A backend without fresh state knows how a task has ended after so long, and more."""
 _LEFT = "the session ended before these tasks"
 _PAGE_BYTES = mmap.PAGESIZE
 
@@ -50,6 +53,9 @@ class Strips:
         self._output = output
         self._settings = settings
         self._watched: list[_Watched] = []
+        self._is_in_cell = False
+        self._unheard: dict[str, dict[str, Any]] = {}
+        """The last states of strips that were sent while no cell ran, by their display ids."""
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._stopped = False
@@ -58,6 +64,7 @@ class Strips:
     def before_cell(self) -> None:
         """A cell begins: its tasks are watched."""
         with self._changed:
+            self._is_in_cell = True
             self._watched.append(_Watched(self._cells.current))
             if self._thread is None and hasattr(self._shell, "kernel"):
                 self._thread = threading.Thread(
@@ -67,9 +74,35 @@ class Strips:
             self._changed.notify()
 
     def after_cell(self) -> None:
-        """The cell has ended: say so now if its tasks have, too."""
+        """The cell has ended: say so now if its tasks have, too.
+
+        Clients without a page, such as nbclient and papermill, hear only what comes with a cell that
+        runs: so this is also the time for the strips of earlier cells.
+        """
         with self._lock:
             self._end(self._cells.current)
+            for watched in self._shown():
+                self._look(watched)
+            for content in self._unheard.values():
+                send(self._shell, self._cells.current, "update_display_data", content)
+            self._unheard.clear()
+            self._is_in_cell = False
+
+    def before_end(self, backend: Backend) -> None:
+        """The session is about to end: look once more, at one that tells late several times."""
+        is_late = Capability.FRESH_STATE in backend.lacks
+        deadline_s = time.monotonic() + (_LATE_S if is_late else 0.0)
+        while True:
+            with self._lock:
+                for watched in list(self._watched):
+                    self._look(watched, is_last=True)
+                is_done = not self._shown()
+            if is_done or time.monotonic() >= deadline_s:
+                return
+            time.sleep(_LATE_S / 20)
+
+    def _shown(self) -> list[_Watched]:
+        return [watched for watched in self._watched if watched.is_shown]
 
     def _end(self, cell: Cell) -> None:
         for watched in [w for w in self._watched if w.cell is cell]:
@@ -98,8 +131,8 @@ class Strips:
                     if now_s >= watched.next_s and not self._stopped:
                         self._look(watched)
 
-    def _look(self, watched: _Watched) -> None:
-        """Show how it is with a cell; under the lock."""
+    def _look(self, watched: _Watched, *, is_last: bool = False) -> None:
+        """Show how it is with a cell; under the lock. ``is_last``: its session submits no more."""
         cell, report = watched.cell, {}
         backend = session.current
         if backend is not None and cell.is_of_this_session:
@@ -119,9 +152,11 @@ class Strips:
             if took_ns >= LOOK_S * 1e9 and self._settings.strip == "live":
                 self._show(watched, strip.progress(report, now_ns, self._output.bars(cell)))
             return
-        if not watched.is_over:
+        if not (watched.is_over or is_last):
             return  # it may submit more
         self._watched.remove(watched)
+        if not watched.is_over:  # to another session
+            self._watched.append(_Watched(cell))
         self._output.finish(cell)
         if watched.is_shown or (took_ns >= LOOK_S * 1e9 and self._settings.strip != "off"):
             text = strip.summary(report, peak_bytes=watched.peak_bytes, why=_why(report["error"]))
@@ -139,9 +174,14 @@ class Strips:
             "metadata": {},
             "transient": {"display_id": f"ray_jupyter-{cell.session_id}-{cell.id}"},
         }
-        kind = "update_display_data" if watched.is_shown else "display_data"
-        watched.is_shown = True
-        send(self._shell, cell, kind, content)
+        if not watched.is_shown:
+            watched.is_shown = True
+            send(self._shell, cell, "display_data", content)
+            return
+        if not self._is_in_cell:
+            self._unheard[content["transient"]["display_id"]] = content
+        # Not with its own cell, which may have ended: the display's id says where it goes.
+        send(self._shell, self._cells.current, "update_display_data", content)
 
 
 def _why(error: tuple[int, str, tuple[Any, ...]] | None) -> str:

@@ -41,7 +41,8 @@ def test_attach_and_leave(host: Driver, kernel: Any) -> None:
 def test_what_tasks_print_comes_to_the_notebook_that_submitted_them(
     host: Driver, kernel: Any
 ) -> None:
-    kernel.run(f"%ray_start --address {host.hear()} --quiet")
+    kernel.run(f"where = {host.hear()!r}")
+    kernel.run("%ray_start --address where --quiet")
     kernel.run("%%remote\ndef say(x): print('said', x)")
     assert kernel.run("ray.get(say.remote(1))") == "said 1\n"
     host.tell("nothing else")

@@ -72,10 +72,17 @@ def test_the_output_is_renewed_and_nothing_else_is_printed(started: Any) -> None
     shown = hear(started, lambda m: m["msg_type"] == "display_data")
     assert set(shown["content"]["data"]) == {MIME, "text/html", "image/svg+xml", "text/plain"}
     started.finish(cell)
-    assert started.run("_ = ray.get([nap.remote(0) for _ in range(20)])") == ""
-    later = hear(started, lambda m: m["msg_type"] == "update_display_data")
+    busy = started.send("print(len(ray.get([nap.remote(0) for _ in range(20)])))")
+    heard = []
+
+    def is_renewed_with_the_cell_that_runs(message: dict[str, Any]) -> bool:
+        heard.append(message)
+        is_update = message["msg_type"] == "update_display_data"
+        return is_update and message["parent_header"]["msg_id"] == busy  # nbclient hears no other
+
+    later = hear(started, is_renewed_with_the_cell_that_runs)
     assert later["content"]["transient"] == shown["content"]["transient"]
-    assert later["parent_header"]["msg_id"] == cell
+    assert [m["content"]["text"] for m in heard if m["msg_type"] == "stream"] == ["20\n"]
     assert "20 tasks finished" in later["content"]["data"]["text/plain"]
     snapshot = later["content"]["data"][MIME]["snapshot"]
     assert [row[2] for row in snapshot["cells"] if row[2]][-1] == "[6]"

@@ -47,3 +47,20 @@ def test_all_cells_run_and_show_one_line_each() -> None:
 def test_an_error_stops_the_run(cell: str, error: str) -> None:
     with pytest.raises(CellExecutionError, match=error):
         execute("%load_ext ray_jupyter\n%ray_start --inline", cell)
+
+
+def test_strips_and_pictures_are_brought_up_to_date_after_their_cell() -> None:
+    notebook = execute(
+        "%load_ext ray_jupyter\n%ray_start -n 1 --quiet",
+        "%ray_dashboard",
+        "import pathlib, time, ray_jupyter as ray\n"
+        "@ray.remote\ndef slow(name):\n    while not pathlib.Path(name).exists(): time.sleep(0.01)\n"
+        "import os, tempfile\nfolder = tempfile.mkdtemp()\nname = os.path.join(folder, 'go')\n"
+        "ref = slow.remote(name)\ntime.sleep(1.5)  # so that its strip is seen",
+        "open(name, 'w').close()\nray.get(ref)\nos.remove(name); os.rmdir(folder)",
+        "%ray_stop",
+    )
+    _, dashboard, submitting, *_ = notebook.cells
+    assert "1 tasks finished" in printed(dashboard)
+    assert "ended" in dashboard.outputs[0]["data"]["image/svg+xml"]
+    assert printed(submitting).startswith("1 task · ")

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
 from ray_jupyter.runtime.protocol.tables import ACTOR_TASK, Row
 
 _ENDED = ("FINISHED", "FAILED")
@@ -30,16 +31,22 @@ class Cells:
         """Return the rows of a cell's tasks and of all that descends from them."""
         by_id = {row["task_id"]: row for row in rows}
         at = bisect_right(self._ids, cell_id)
-        end = self._ids[at] if at < len(self._ids) else None
+        # What Ray alone knows of, such as what connecting asks, has a hash for an id, beyond all others.
+        end = self._ids[at] if at < len(self._ids) else _after(cell_id)
         found = []
         for row in by_id.values():
             root = row
             while root["parent_task_id"] in by_id:
                 root = by_id[root["parent_task_id"]]
             number = root["task_id"]
-            if not root["parent_task_id"] and cell_id < number and (end is None or number < end):
+            if not root["parent_task_id"] and cell_id < number < end:
                 found.append(row)
         return sorted(found, key=lambda row: row["creation_time_ns"] or 0)
+
+
+def _after(an_id: int) -> int:
+    """Return the first id that is no longer of the same driver."""
+    return ((an_id >> COUNTER_BITS) + 1) << COUNTER_BITS
 
 
 def unfinished(rows: Iterable[Row]) -> list[tuple[int, bool]]:

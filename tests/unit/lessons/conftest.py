@@ -16,5 +16,5 @@ def lessons_on_path() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
         yield
-        for name in ("archives", "convnets", "pong", "sketch"):
+        for name in ("archives", "convnets", "keyboard", "pong", "sketch"):
             sys.modules.pop(name, None)
