@@ -1,6 +1,6 @@
 """How a reference is shown as the result of a cell: what is known of its value, without the value.
 
-``ObjectRef(…) · finished · load · [3] · 8.0 MB · ndarray (1000, 1000) float64``. Its ``repr`` stays
+``ObjectRef(…) · finished · load · In[3] · 8.0 MB · ndarray (1000, 1000) float64``. Its ``repr`` stays
 what it is in scripts, and so do references inside of lists: only one that is shown by itself is asked for.
 """
 
@@ -73,7 +73,7 @@ def facts(ref: ObjectRef[Any], cells: Cells) -> list[str]:
     found = [
         _STATES.get(told["state"], told["state"]) if told["name"] else "",
         told["name"] or "put",
-        label,
+        f"In{label}" if label else "",
         format_size(told["size_bytes"]) if is_there else "",
         look if is_there else "",
         "on disk" if told["location"] == "DISK" else "",

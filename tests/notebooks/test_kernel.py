@@ -74,6 +74,30 @@ def test_errors_of_ours_end_at_the_line_that_called_us(kernel: Any) -> None:
     kernel.run("ray.cancel(ref, force=True)")
 
 
+def test_awaiting_in_cells(kernel: Any) -> None:
+    kernel.run("%ray_start -n 2 --quiet\nimport asyncio")
+    kernel.run("@ray.remote\ndef double(x): return 2 * x")
+    kernel.run("@ray.remote\ndef count(n):\n    for i in range(n): yield i")
+    assert kernel.run("await double.remote(4)") == "8"
+    assert kernel.run("await asyncio.gather(*[double.remote(i) for i in range(3)])") == "[0, 2, 4]"
+    assert kernel.run("[await ref async for ref in count.remote(3)]") == "[0, 1, 2]"
+    assert kernel.fails("await double.remote()").error[0] == "TypeError"
+
+
+def test_a_ref_from_before_a_restart_fails_at_once(start_kernel: Any, tmp_path: Path) -> None:
+    kernel = start_kernel()
+    path = str(tmp_path / "ref")
+    kernel.run("import ray_jupyter as ray, pickle\nray.init(num_cpus=1)")
+    kernel.run(f"pickle.dump(ray.put(1), open({path!r}, 'wb'))")
+    kernel.manager.restart_kernel(now=True)
+    kernel.client.wait_for_ready(timeout=30)
+    kernel.run("import ray_jupyter as ray, pickle\nray.init(num_cpus=1)")
+    kernel.run(f"ref = pickle.load(open({path!r}, 'rb'))")
+    reply = kernel.fails("ray.get(ref)")
+    assert reply.error[0] == "StaleRefError"
+    assert "run the code that made it again" in reply.error[1]
+
+
 def test_an_actor_keeps_its_state_between_cells(started: Any) -> None:
     started.run(
         "%%remote\nclass Counter:\n    n = 0\n    def add(self):\n        self.n += 1\n        return self.n"

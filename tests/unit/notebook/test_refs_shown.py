@@ -25,12 +25,12 @@ def test_a_reference_tells_what_is_known(inline: Any) -> None:
     inline.run(MAKE)
     inline.run("ref = ones.remote(200); small = ray.put([1, 2]); other = bad.remote()")
     ref = inline.shell.user_ns["ref"]
-    assert f"{ref!r} · finished · ones · [" in inline.run("ref").out
+    assert f"{ref!r} · finished · ones · In[" in inline.run("ref").out
     assert "· 320.2 kB · ndarray (200, 200) float64" in inline.run("ref").out
     assert "· put · " in inline.run("small").out
     assert "list of 2" in inline.run("small").out
     assert "· failed · bad" in inline.run("other").out
-    assert "· finished · ones · [" in html_of(inline, "ref")
+    assert "· finished · ones · In[" in html_of(inline, "ref")
     assert repr(ref) == f"ObjectRef({ref.hex()})"
 
 
