@@ -61,7 +61,8 @@ def summary(report: Report, *, peak_bytes: int = 0, why: str = "") -> str:
         why: what the first failure says.
     """
     tasks = sum(row[1] for row in report["functions"])
-    failed = sum(row[4] for row in report["functions"])
+    cancelled = report["cancelled"]
+    failed = sum(row[4] for row in report["functions"]) - cancelled
     span_ns = _span_ns(report)
     parts = [_counted(tasks, "task"), _seconds(span_ns), f"{_seconds(report['cpu_ns'])} CPU"]
     if report["cpu_ns"] * 10 >= span_ns:
@@ -70,6 +71,8 @@ def summary(report: Report, *, peak_bytes: int = 0, why: str = "") -> str:
         parts.append(f"peak {format_size(peak_bytes)}")
     if report["retries"]:
         parts.append(f"{report['retries']:,} repeated")
+    if cancelled:
+        parts.append(f"{cancelled:,} cancelled")
     parts.append(f"{failed:,} failed{f': {why}' if why and failed else ''}")
     return "\n".join([" · ".join(parts), *_hints(report, span_ns)])
 

@@ -88,6 +88,7 @@ def test_the_stop_button(open_page: OpenPage, tmp_path: Path) -> None:
     assert "KeyboardInterrupt" in shown
     assert "ray.get([work.remote(" in shown
     assert "ray_jupyter/" not in shown
+    output_of(page, 1).get_by_text("5 cancelled · 0 failed").wait_for()
     keep(page, "stopped")
     page.run(2)
     output_of(page, 2).get_by_text("42").wait_for()

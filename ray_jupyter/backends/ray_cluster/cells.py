@@ -80,7 +80,7 @@ def report(
         "last_ns": max((row["end_time_ns"] for row in ended), default=0),
         "wall_ns": sum(spans), "cpu_ns": 0, "busy_ns": sum(spans),
         "longest_ns": max(spans, default=0),
-        "moved_ns": 0, "packed_ns": 0,
+        "moved_ns": 0, "packed_ns": 0, "cancelled": 0,
         "retries": sum(row["attempt_number"] for row in ended), "spilled_bytes": 0,
         "pids": statistics["pids"], "store_used_bytes": statistics["store_used_bytes"],
         "error": (failed[0]["task_id"], failed[0]["name"], error_of(failed[0])) if failed else None,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import streams
+from ray_jupyter.runtime.core.failures import CANCELLED_VALUE
 from ray_jupyter.runtime.core.outbox import Outbox
-from ray_jupyter.runtime.core.recovery import CANCELLED_VALUE, fail
+from ray_jupyter.runtime.core.recovery import fail
 from ray_jupyter.runtime.core.state import ClusterState, TaskRecord
 from ray_jupyter.runtime.core.transitions import SUBMITTED_TO_WORKER
 

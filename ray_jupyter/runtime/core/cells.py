@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ray_jupyter.runtime.core.failures import CANCELLED_VALUE
 from ray_jupyter.runtime.protocol.messages import Descriptor
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class CellRecord:
     """A cell. ``id`` is what its driver mints first in it."""
 
     __slots__ = (
-        "before", "cpu_ns", "error", "first_ns", "id", "last_ns", "longest_ns", "moved_ns", "packed_ns",
+        "before", "cancelled", "cpu_ns", "error", "first_ns", "id", "last_ns", "longest_ns", "moved_ns", "packed_ns",
         "retries", "tallies", "unfinished", "wall_ns",
     )  # fmt: skip
 
@@ -43,6 +44,8 @@ class CellRecord:
         self.last_ns = 0
         """When something ended last."""
         self.wall_ns = self.cpu_ns = self.longest_ns = 0
+        self.cancelled = 0
+        """Those of the failed tasks that somebody wanted to fail."""
         self.moved_ns = self.packed_ns = 0
         """What pickling and unpickling took: in its tasks (a part of ``wall_ns``), in the driver."""
         self.retries = 0
@@ -98,7 +101,9 @@ def leave(
         tally.finished += 1
         return
     tally.failed += 1
-    if cell.error is None:
+    if error == CANCELLED_VALUE:
+        cell.cancelled += 1
+    elif cell.error is None:
         cell.error = task.id, task.template.name, error
 
 
@@ -131,6 +136,7 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
             for name, t in cell.tallies.items()
         ],
         "unfinished": cell.unfinished,
+        "cancelled": cell.cancelled,
         "first_ns": cell.first_ns,
         "last_ns": cell.last_ns,
         "wall_ns": cell.wall_ns,

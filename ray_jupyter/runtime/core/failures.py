@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ray_jupyter.runtime.protocol.messages import FAILED, SHOWS_ERRORS, Descriptor
+from ray_jupyter.runtime.protocol.messages import FAILED, SHOWS_ERRORS, SYSTEM_ERROR, Descriptor
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.core.state import TaskRecord
 
+CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
 REMAINS_BYTES = 1_000
 """What the memory of a failed task costs, without what it was given."""
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 from ray_jupyter.runtime.core import actors, leases, memory, placement
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core.cancelling import close_streams
+from ray_jupyter.runtime.core.failures import CANCELLED_VALUE
 from ray_jupyter.runtime.core.outbox import Outbox
-from ray_jupyter.runtime.core.recovery import CANCELLED_VALUE, admit, fail, may_retry, repeat
+from ray_jupyter.runtime.core.recovery import admit, fail, may_retry, repeat
 from ray_jupyter.runtime.core.references import await_missing, discard, retain, settle, undefine
 from ray_jupyter.runtime.core.state import (
     NOBODY,

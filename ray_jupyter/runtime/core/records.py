@@ -38,12 +38,12 @@ def remember(
     start_ns: int, end_ns: int, error: Descriptor = None,
 ) -> None:  # fmt: skip
     """Remember how a task ended; ``error`` is the value of its results if it failed."""
-    if task.template.extras.get(TASK_EVENTS) is False:
-        return
-    state.records_total += 1
     cell = task.cell
     if cell is not None:
         cells.leave(task, cell, start_ns, end_ns, error and _cut(error))
+    if task.template.extras.get(TASK_EVENTS) is False:
+        return
+    state.records_total += 1
     actor = task.actor
     record = (
         task.id, task.parent, task.template.name, status, worker.pid if worker else 0,

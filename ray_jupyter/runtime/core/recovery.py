@@ -12,7 +12,7 @@ Rules
 from __future__ import annotations
 
 from ray_jupyter.runtime.core import actors, leases, lineage, memory, placement, remains, streams
-from ray_jupyter.runtime.core.failures import FailureRecord
+from ray_jupyter.runtime.core.failures import CANCELLED_VALUE, FailureRecord
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.records import remember
 from ray_jupyter.runtime.core.references import discard, lost, release_template, seal
@@ -47,7 +47,6 @@ from ray_jupyter.runtime.protocol.messages import (
 
 Doom = tuple[TaskRecord, Descriptor, FailureRecord | None]
 """A task that fails, with what, and what that comes from."""
-CANCELLED_VALUE = (SYSTEM_ERROR, "TaskCancelledError", "the task was cancelled")
 
 
 def is_error(value: Descriptor) -> bool:

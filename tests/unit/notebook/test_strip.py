@@ -17,6 +17,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "last_ns": 7 * SECOND, "wall_ns": 7 * SECOND, "cpu_ns": 6 * SECOND, "busy_ns": 7 * SECOND,
         "longest_ns": SECOND // 4, "retries": 0, "spilled_bytes": 0, "pids": [1, 2, 3, 4],
         "store_used_bytes": 0, "error": None, "moved_ns": 0, "packed_ns": 0,
+        "cancelled": 0,
     } | changes  # fmt: skip
 
 
@@ -48,6 +49,11 @@ def test_many_functions_are_cut() -> None:
 
 def test_the_line_that_stays() -> None:
     assert strip.summary(report()) == "40 tasks · 2.0 s · 6.0 s CPU · 3.0× · 0 failed"
+
+
+def test_what_was_cancelled_has_not_failed() -> None:
+    found = report(functions=[("work", 5, 0, 1, 4)], cancelled=3)
+    assert strip.summary(found).endswith("3.0× · 3 cancelled · 1 failed")
 
 
 def test_with_everything_there_is_to_say() -> None:

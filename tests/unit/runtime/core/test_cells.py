@@ -46,6 +46,24 @@ def test_tasks_are_counted_by_name_and_state(two_workers: Any) -> None:
     assert found["pids"] == [101, 102]
 
 
+def test_cancelled_tasks_are_no_errors(two_workers: Any) -> None:
+    session = two_workers
+    session(e.CellBegan(0, 5))
+    session.submit(10, 11, 12, template=session.define())
+    session(e.CancelRequested(0, 12, False, False))
+    found = report(session.state, 5)
+    assert (found["cancelled"], found["unfinished"], found["error"]) == (1, 2, None)
+
+
+def test_tasks_without_events_end_too(two_workers: Any) -> None:
+    session = two_workers
+    session(e.CellBegan(0, 5))
+    session.submit(10, template=session.define(extras=((m.TASK_EVENTS, False),)))
+    assert report(session.state, 5)["unfinished"] == 1
+    session.finish(session.state.tasks[10].worker, 10)
+    assert report(session.state, 5)["unfinished"] == 0
+
+
 def test_what_pickling_took_is_counted(two_workers: Any) -> None:
     session = two_workers
     session(e.CellBegan(0, 5))
