@@ -137,13 +137,13 @@ class Tables:
 
     def _census(self, most: int) -> list[tuple[Any, ...]]:
         """Return what ``runtime.core.census.largest`` does."""
-        counts = self._store.references()
-        inside = Counter(i for _, value in self._store.values() for i in value.contained)
+        counts, outside = self._store.references(), self._store.held_outside()
         rows = []
         for object_id, value in self._store.values():
             row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
             holders = counts.get(object_id, 0)
-            kinds = (holders - inside[object_id], 0, 0, inside[object_id], 0)
+            own = outside.get(object_id, 0)
+            kinds = (own, 0, 0, holders - own, 0)
             rows.append((
                 object_id, row["object_size"], row["location"], holders, [self._pid], 0, False,
                 kinds, value.look or value.payload[:changes.LOOK_BYTES],

@@ -8,9 +8,7 @@ from typing import Any
 from ray_jupyter.backends.attaching import Asking
 from ray_jupyter.cli.output import print_columns, print_json
 from ray_jupyter.config import format_size
-
-_PROCESSES = ("LOCAL_REFERENCE", "PINNED_IN_MEMORY", "ACTOR_HANDLE")
-"""References of these types are those of a process."""
+from ray_jupyter.runtime.protocol.tables import OF_PROCESSES
 
 
 def add_memory_options(command: argparse.ArgumentParser) -> None:
@@ -57,7 +55,7 @@ def _object(row: dict[str, Any]) -> dict[str, Any]:
         "held_by": ", ".join(
             dict.fromkeys(
                 (f"{who} looks at it" if kind == "PINNED_IN_MEMORY" else who)
-                + (f" ({pid})" if kind in _PROCESSES else "")
+                + (f" ({pid})" if kind in OF_PROCESSES else "")
                 for kind, _, pid, who in row["references"]
             )
         ),

@@ -66,9 +66,23 @@ class Live:
             self._link.running = self._shell.get_parent()
 
     def end_cell(self) -> None:
-        """It has ended."""
+        """It has ended: bring the pictures up to date, as output of this cell.
+
+        Clients without a page, such as nbclient and papermill, hear nothing else.
+        """
         if self._link is not None:
             self._link.running = None
+        if not self._outputs:
+            return
+        frame = self.feed.snapshot()
+        if frame is None or (news := _news(frame)) == self._kept_in_cell:
+            return
+        self._kept_in_cell = news
+        shown = bundle(frame)
+        for display_id in self._outputs:
+            self._shell.display_pub.publish(
+                shown, transient={"display_id": display_id}, update=True
+            )
 
     def start(self) -> None:
         """Send frames to the front ends, from now on."""
@@ -95,23 +109,6 @@ class Live:
         self._outputs[display_id] = self._shell.get_parent()
         while len(self._outputs) > _OUTPUTS_MAX:
             self._outputs.pop(next(iter(self._outputs)))
-
-    def cell_ended(self) -> None:
-        """Bring the pictures up to date, as output of the cell that ends now.
-
-        Clients without a page, such as nbclient and papermill, hear nothing else.
-        """
-        if not self._outputs:
-            return
-        frame = self.feed.snapshot()
-        if frame is None or (news := _news(frame)) == self._kept_in_cell:
-            return
-        self._kept_in_cell = news
-        shown = bundle(frame)
-        for display_id in self._outputs:
-            self._shell.display_pub.publish(
-                shown, transient={"display_id": display_id}, update=True
-            )
 
     def _before_end(self, backend: Backend) -> None:
         """Have the last numbers of a session that somebody looks at."""

@@ -15,7 +15,7 @@ from ray_jupyter.backends.base import Backend, Capability
 from ray_jupyter.dashboard.feed import Feed
 from ray_jupyter.runtime.client.arguments import ALL_IN_STORE
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
-from ray_jupyter.runtime.store.looks import glance, preview
+from ray_jupyter.runtime.store import looks
 
 _TASKS_MAX = 5_000
 _ANSWER_S = 5.0
@@ -108,7 +108,7 @@ class Requests:
             return []
         if told["arguments"] == ALL_IN_STORE:
             return [["", "all of them are in the store: they are large together"]]
-        found = preview(told["arguments"])
+        found = looks.preview(told["arguments"])
         if found is None:
             return None
         args, kwargs, slots = found
@@ -121,8 +121,7 @@ class Requests:
 
     def _object(self, backend: Backend, object_id: int) -> str:
         told = backend.query("object", object_id, _ANSWER_S)
-        look = told.get("look", "")
-        look = glance(look) if isinstance(look, bytes) else look
+        look = looks.told(told.get("look", ""))
         with self._feed.lock:
             name = told.get("name") or self._feed.name_of(object_id)
         return f"{look or 'value'} from {name}" if name else f"{look or 'value'}, in the store"

@@ -83,7 +83,6 @@ class DashboardMagics(MagicGroup):
     def after_cell(self) -> None:
         """Tell it that none does; what is saved shows what this cell did."""
         self.live.end_cell()
-        self.live.cell_ended()
 
     def detach(self) -> None:
         """End the feed; what it has displayed stays."""

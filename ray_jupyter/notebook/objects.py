@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ray_jupyter.config import format_size
 from ray_jupyter.notebook import Shell
 from ray_jupyter.notebook.cells import Cells
+from ray_jupyter.runtime.protocol.tables import OF_PROCESSES
 from ray_jupyter.status import counted
 from ray_jupyter.util.holders import last_error, variables, who_holds
 
@@ -25,7 +26,6 @@ SHOWN = 20
 _NAMES_SHOWN = 4
 _HEAD = ("object", "size", "where", "made by", "held by")
 _WHERE = {"MEMORY": "in memory", "DISK": "on disk", "MESSAGE": "in a message", "ERROR": "an error"}
-_OF_PROCESSES = ("LOCAL_REFERENCE", "ACTOR_HANDLE", "PINNED_IN_MEMORY")
 
 
 def table(backend: Backend, shell: Shell, cells: Cells, most: int) -> str:
@@ -83,7 +83,7 @@ def _holders(found: Mapping[str, Any], names: list[str]) -> Iterator[str]:
         yield f"{more} more names"
     others: Counter[str] = Counter()
     for kind, _, pid, who in found["references"]:
-        if kind not in _OF_PROCESSES:
+        if kind not in OF_PROCESSES:
             others[who] += 1
         elif pid != os.getpid():
             others[f"{who} {pid}" + (" (a view)" if kind == "PINNED_IN_MEMORY" else "")] += 1

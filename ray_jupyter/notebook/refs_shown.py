@@ -17,7 +17,7 @@ from ray_jupyter.errors import RayError
 from ray_jupyter.notebook import Shell
 from ray_jupyter.notebook.cells import Cells
 from ray_jupyter.refs import ObjectRef
-from ray_jupyter.runtime.store.looks import glance
+from ray_jupyter.runtime.store import looks
 
 ANSWER_S = 1.0
 _STATES = {
@@ -68,7 +68,7 @@ def facts(ref: ObjectRef[Any], cells: Cells) -> list[str]:
     if not told:
         return []
     label = next((c.label for c in cells.newest_first() if c.id == told["cell"]), "")
-    look = told["look"] if isinstance(told["look"], str) else glance(told["look"])
+    look = looks.told(told["look"])
     is_there = told["location"] not in ("", "ERROR")
     found = [
         _STATES.get(told["state"], told["state"]) if told["name"] else "",

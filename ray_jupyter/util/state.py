@@ -23,7 +23,7 @@ from ray_jupyter import session
 from ray_jupyter.errors import RayError
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
-from ray_jupyter.runtime.protocol.tables import Filter, passes
+from ray_jupyter.runtime.protocol.tables import OF_PROCESSES, Filter, passes
 from ray_jupyter.util.records import (
     ActorState,
     NodeState,
@@ -47,8 +47,6 @@ R = TypeVar("R", bound=Record)
 MOST = 10_000
 """The largest ``limit``, as in Ray."""
 _ADDRESS = "127.0.0.1"
-_OF_PROCESSES = ("LOCAL_REFERENCE", "ACTOR_HANDLE", "PINNED_IN_MEMORY")
-"""References of these types are those of a process."""
 
 
 class RayStateApiException(RayError):  # noqa: N818  # Ray's name
@@ -283,7 +281,7 @@ def _name_variables(rows: list[dict[str, Any]]) -> None:
     roots = chain(holders.variables(main), holders.running(), holders.last_error())
     names = holders.who_holds(roots, backend.held_here(), backend.session_id)
     for row in rows:
-        if row["pid"] != os.getpid() or row["reference_type"] not in _OF_PROCESSES:
+        if row["pid"] != os.getpid() or row["reference_type"] not in OF_PROCESSES:
             continue
         looks = row["reference_type"] == "PINNED_IN_MEMORY"
         found = [n for n in names.get(row["object_id"], ()) if n.endswith(holders.VIEW) == looks]

@@ -52,15 +52,20 @@ def one(state: ClusterState, object_id: int) -> dict[str, Any]:
         return {}
     task = record.producer
     if task is not None:
-        status = state_of(task, running(state))
         name, cell = task.template.name, task.cell.id if task.cell is not None else 0
     else:
-        status = FAILED if location(record) == "ERROR" else FINISHED
         name, cell = _origin(state, object_id)
     return {
-        "state": status, "name": name, "cell": cell, "size_bytes": _size_bytes(record),
+        "state": task_status(record, running(state)), "name": name, "cell": cell, "size_bytes": _size_bytes(record),
         "location": location(record), "look": look(record),
     }  # fmt: skip
+
+
+def task_status(record: ObjectRecord, tops: set[int]) -> str:
+    """Return Ray's state of the task of an object; ``tops`` are those of ``running``."""
+    if record.producer is not None:
+        return state_of(record.producer, tops)
+    return FAILED if location(record) == "ERROR" else FINISHED
 
 
 def location(record: ObjectRecord) -> str:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Any
 
+from ray_jupyter.runtime.core.census import location, task_status
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
     ClientRecord,
     ClusterState,
     ObjectRecord,
 )
-from ray_jupyter.runtime.core.transitions import FINISHED, running, state_of
-from ray_jupyter.runtime.protocol.messages import ACTOR, SPILLED, STORED, TASK_EVENTS
+from ray_jupyter.runtime.core.transitions import running, state_of
+from ray_jupyter.runtime.protocol.messages import ACTOR, TASK_EVENTS
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
 
@@ -151,22 +152,13 @@ def _object_row(
     record: ObjectRecord, reference_type: str, client: ClientRecord | None, tops: set[int],
     held_by: str,
 ) -> Row:  # fmt: skip
-    value = record.value
-    if value is None:
-        location = None
-    elif type(value) is bytes:
-        location = "MESSAGE"
-    else:
-        location = {STORED: "MEMORY", SPILLED: "DISK"}.get(value[0], "ERROR")
     producer = record.producer
-    if producer is not None:
-        status = state_of(producer, tops)
-    else:
-        status = "FAILED" if location == "ERROR" else FINISHED
     return {
-        "object_id": record.id, "object_size": record.size_bytes if value is not None else -1,
-        "task_status": status, "attempt_number": producer.attempt if producer else 0,
-        "reference_type": reference_type, "location": location,
+        "object_id": record.id,
+        "object_size": record.size_bytes if record.value is not None else -1,
+        "task_status": task_status(record, tops),
+        "attempt_number": producer.attempt if producer else 0,
+        "reference_type": reference_type, "location": location(record) or None,
         "type": "WORKER" if client is not None and client.is_worker else "DRIVER",
         "pid": client.pid if client is not None else 0, "held_by": held_by,
     }  # fmt: skip

@@ -128,10 +128,7 @@ def _obstacle(state: ClusterState, units: int) -> str:
         asked = dict(task.shape).get(CPU, 0)
         if asked > units:
             return f"{task.template.name} has not ended and asks for {asked / RESOURCE_UNITS:g} CPU"
-    kept = sum(
-        dict(worker.lease or ()).get(CPU, 0)
-        for worker in state.clients.values() if worker.actor is not None
-    )  # fmt: skip
+    kept = sum(dict(leases.kept(worker)).get(CPU, 0) for worker in state.clients.values())
     if kept > units:
         return f"living actors have {kept / RESOURCE_UNITS:g} CPU"
     return ""

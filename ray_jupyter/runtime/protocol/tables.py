@@ -19,6 +19,8 @@ Filter = tuple[str, str, Any]
 NORMAL_TASK, ACTOR_CREATION_TASK, ACTOR_TASK = "NORMAL_TASK", "ACTOR_CREATION_TASK", "ACTOR_TASK"
 TASK_TYPES = {"task": NORMAL_TASK, "actor": ACTOR_CREATION_TASK, "method": ACTOR_TASK}
 """Ray's name for each kind of a ``Definition``."""
+OF_PROCESSES = ("LOCAL_REFERENCE", "ACTOR_HANDLE", "PINNED_IN_MEMORY")
+"""References of these types are those of a process."""
 MEGABYTE = 1024 * 1024
 
 

@@ -43,6 +43,11 @@ def look_of(value: object) -> str:
     return kind.__name__[:LOOK_MAX]
 
 
+def told(look: str | bytes) -> str:
+    """Return in words what a backend told: words, or the beginning of a small value."""
+    return look if isinstance(look, str) else glance(look)
+
+
 def glance(data: bytes) -> str:
     """Return what a value looks like whose bytes (see ``layout``) begin so; empty if untold."""
     found = _read(data)
