@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,18 +20,28 @@ pytestmark = pytest.mark.usefixtures("session")
 
 
 def interrupted(call: Callable[[], object], moment: Callable[[], object]) -> None:
-    """Press Ctrl-C once ``moment()`` is true; ``call`` must end with it."""
+    """Press Ctrl-C once ``moment()`` is true and ``call`` waits; it must end with it."""
 
     main = threading.main_thread().ident
     assert main is not None
+    begun = threading.Event()
+
+    def waits() -> bool:
+        """Tell whether the call has come to where it waits: before, there is nothing to end."""
+        frame, names = sys._current_frames().get(main), set()
+        while frame is not None:
+            names.add(frame.f_code.co_name)
+            frame = frame.f_back
+        return begun.is_set() and bool(names & {"turn", "wait"})
 
     def press() -> None:
-        eventually(moment)
+        eventually(lambda: moment() and waits())
         # Not to the process: another thread could get it, and the main thread would wait on.
         signal.pthread_kill(main, signal.SIGINT)
 
     presser = threading.Thread(target=press)
     presser.start()
+    begun.set()
     with pytest.raises(KeyboardInterrupt):
         call()
     presser.join()

@@ -29,7 +29,7 @@ from ray_jupyter.runtime.client.attendant import Attendant
 from ray_jupyter.runtime.client.interrupts import InterruptShield
 from ray_jupyter.runtime.protocol.messages import FINISHED, SUBMIT, Message, Result, Spec
 from ray_jupyter.runtime.protocol.wire import Decoder, encode
-from ray_jupyter.runtime.transport.base import Transport
+from ray_jupyter.runtime.transport.base import LOOK_AGAIN_S, Transport
 
 BATCH = 32
 """Specs that leave together at the latest. From 8 on the gain is small."""
@@ -155,11 +155,15 @@ class Channel:
     def turn(self, seen: int, timeout_s: float | None) -> None:
         """Wait until something has been received by anybody, at most ``timeout_s``.
 
+        It may return earlier, after ``LOOK_AGAIN_S``: the caller looks, and takes another turn.
+
         Args:
             seen: ``receptions`` as it was before the caller looked for what it waits for.
                 What another thread received since then would be waited for in vain.
-            timeout_s: ``None`` waits for ever.
+            timeout_s: ``None`` is no limit of the caller's.
         """
+        if timeout_s is not None:
+            timeout_s = min(timeout_s, LOOK_AGAIN_S)
         # The shield is lifted only for the waiting itself: an interrupt between taking the
         # lead and noting so would leave nobody to receive, for ever.
         with self.shield:
@@ -184,7 +188,7 @@ class Channel:
             try:
                 if self.receptions == seen and self._reader.locked():
                     with self.shield.lifted:
-                        self._arrived.wait(timeout_s)
+                        self._arrived.wait(LOOK_AGAIN_S if timeout_s is None else timeout_s)
             finally:
                 self._followers -= 1
 

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+LOOK_AGAIN_S = 0.5
+"""Nobody sleeps longer. Python handles a signal between two of its own instructions; one that
+comes after the last of them and before the system call neither ends the call nor is seen until
+that returns: Stop would be pressed in vain (2 of 100 times under load, when the thread that
+presses has just asked the scheduler something)."""
+
 
 class Transport(Protocol):
     """The client's side of a stream: may block."""
@@ -24,6 +30,8 @@ class Transport(Protocol):
         self, chunks: list[bytes], timeout_s: float | None, *, spin: bool = False
     ) -> bool:  # fmt: skip
         """Append what has arrived to ``chunks``; return False if nothing came in time.
+
+        Without a time that is ``LOOK_AGAIN_S``.
 
         ``b""`` is appended when the other side is gone. ``spin`` says that something is
         likely to come at once, so that a moment of looking beats going to sleep.

@@ -9,6 +9,8 @@ import os
 import select
 from collections import deque
 
+from ray_jupyter.runtime.transport.base import LOOK_AGAIN_S
+
 
 class MemoryTransport:
     """One end of ``pair``. One thread may send while another receives."""
@@ -30,7 +32,7 @@ class MemoryTransport:
 
     def receive(self, chunks: list[bytes], timeout_s: float | None, *, spin: bool = False) -> bool:
         """See ``Transport``."""
-        if not self._poll.poll(None if timeout_s is None else timeout_s * 1000):
+        if not self._poll.poll((LOOK_AGAIN_S if timeout_s is None else timeout_s) * 1000):
             return False
         chunks.append(self._arrived.popleft() if os.read(self._readable, 1) else b"")
         return True

@@ -14,6 +14,8 @@ import struct
 import time
 from collections import deque
 
+from ray_jupyter.runtime.transport.base import LOOK_AGAIN_S
+
 RECEIVE_BYTES = 1 << 16
 """Room for one read. From 128 KiB on malloc maps fresh pages for the buffer, and gives them back,
 each time: 16 µs more per hop, of four in a call (measured)."""
@@ -32,6 +34,10 @@ class UnixTransport:
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
+        # The kernel's own timeout: with a timeout of Python's every read would poll first.
+        seconds, microseconds = divmod(round(LOOK_AGAIN_S * 1e6), 1_000_000)
+        limit = struct.pack("ll", seconds, microseconds)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self._socket = sock
         self._recv = sock.recv
         self._owner_pid = os.getpid()
@@ -56,6 +62,8 @@ class UnixTransport:
             # One C call from the socket into the list. In ``chunks.append(recv(n))`` a
             # KeyboardInterrupt could strike between the two and lose what was received.
             chunks.extend(map(self._recv, _ONE_READ))
+        except BlockingIOError:
+            return False
         except OSError:  # reset, or closed by another thread of ours
             chunks.append(b"")
         return True

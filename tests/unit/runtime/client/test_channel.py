@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -126,11 +127,26 @@ def test_the_one_who_waits_handles_what_arrives(ends: Ends) -> None:
     assert ends.handled == [(1,), (2,)]
 
 
-def test_what_came_since_the_last_look_is_not_waited_for(ends: Ends) -> None:
+def test_what_came_since_the_last_look_is_not_waited_for(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = ends.channel.receptions
     ends.answer(1)
     ends.channel.turn(seen, 20)
-    ends.channel.turn(seen, None)  # would never return
+    monkeypatch.setattr(ends.channel, "_receive", lambda *_, **__: pytest.fail("it waits"))
+    ends.channel.turn(seen, None)
+
+
+@pytest.mark.parametrize("follows", [False, True])
+@pytest.mark.parametrize("timeout_s", [None, 3600.0])
+def test_no_turn_sleeps_for_long(ends: Ends, timeout_s: float | None, follows: bool) -> None:
+    seen = ends.channel.receptions
+    turn = threading.Thread(target=ends.channel.turn, args=(seen, timeout_s), daemon=True)
+    with ends.channel._reader if follows else contextlib.nullcontext():
+        turn.start()
+        turn.join(20)
+        assert not turn.is_alive(), "a signal that came just before it slept would not be heard"
+    assert ends.handled == []
 
 
 def test_a_turn_in_vain_ends_in_time(ends: Ends) -> None:

@@ -52,6 +52,17 @@ def test_nothing_in_time_is_false(ends: Pair) -> None:
     assert chunks == []
 
 
+def test_nobody_sleeps_for_ever(ends: Pair) -> None:
+    chunks: list[bytes] = []
+    said: list[bool] = []
+    waiting = threading.Thread(
+        target=lambda: said.append(ends[0].receive(chunks, None)), daemon=True
+    )
+    waiting.start()
+    waiting.join(20)
+    assert (said, chunks) == ([False], [])
+
+
 def test_chunks_are_appended(ends: Pair) -> None:
     ends[0].send(b"new")
     chunks = [b"old"]
