@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
+from ray_jupyter.runtime.core import records
 from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord
 from ray_jupyter.runtime.core.transitions import FAILED, FINISHED, running, state_of
 from ray_jupyter.runtime.protocol.changes import LOOK_BYTES
@@ -23,10 +24,10 @@ def largest(state: ClusterState, most: int) -> list[tuple[Any, ...]]:
     because they may run again. ``look`` is what the value looks like, or the beginning of
     one that is small. It looks at every object, a few times.
     """
-    records = heapq.nlargest(most, state.objects.values(), key=lambda record: record.size_bytes)
-    inside = _counts_inside(state, {record.id for record in records})
+    objects = heapq.nlargest(most, state.objects.values(), key=lambda record: record.size_bytes)
+    inside = _counts_inside(state, {record.id for record in objects})
     rows = []
-    for record in records:
+    for record in objects:
         value, object_id = record.value, record.id
         holders = [c for c in state.clients.values() if object_id in c.held]
         workers = sum(client.is_worker for client in holders)
@@ -54,7 +55,8 @@ def one(state: ClusterState, object_id: int) -> dict[str, Any]:
     if task is not None:
         name, cell = task.template.name, task.cell.id if task.cell is not None else 0
     else:
-        name, cell = _origin(state, object_id)
+        ended = records.makers(state, (object_id,)).get(object_id)
+        name, cell = (ended[2], ended[16]) if ended is not None else ("", 0)
     return {
         "state": task_status(record, running(state)), "name": name, "cell": cell, "size_bytes": _size_bytes(record),
         "location": location(record), "look": look(record),
@@ -103,13 +105,3 @@ def _counts_inside(state: ClusterState, wanted: set[int]) -> dict[int, tuple[int
             in_functions, in_objects = counts.get(object_id, (0, 0))
             counts[object_id] = in_functions, in_objects + 1
     return counts
-
-
-def _origin(state: ClusterState, object_id: int) -> tuple[str, int]:
-    """Return (function, cell) of an ended task, by one of its results, as far as remembered."""
-    for record in reversed(state.records):
-        task_id: Any = record[0]
-        num_returns: Any = record[9]
-        if task_id <= object_id < task_id + max(1, num_returns):
-            return str(record[2]), int(record[16])  # type: ignore[call-overload]
-    return "", 0

@@ -6,9 +6,9 @@ Live things come first; ended tasks follow, the last one first, as far as they a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from itertools import islice
 from typing import Any
 
+from ray_jupyter.runtime.core import records
 from ray_jupyter.runtime.core.census import location, task_status
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
@@ -20,9 +20,6 @@ from ray_jupyter.runtime.core.transitions import running, state_of
 from ray_jupyter.runtime.protocol.messages import ACTOR, TASK_EVENTS
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
-
-_RECORDS_SEARCHED = 50_000
-"""So many ended tasks are looked through for the one that made an object."""
 
 
 def tasks(state: ClusterState) -> Iterator[Row]:
@@ -167,7 +164,7 @@ def _object_row(
 def makers(state: ClusterState, ids: Collection[int]) -> dict[int, str]:
     """Return by object what made it, as far as that is remembered: a task, an actor, or ``put``."""
     found: dict[int, str] = {}
-    unknown: dict[int, None] = {}
+    unknown: list[int] = []
     for object_id in ids:
         record = state.objects.get(object_id) or state.unreferenced.get(object_id)
         if object_id in state.actors:
@@ -177,18 +174,13 @@ def makers(state: ClusterState, ids: Collection[int]) -> dict[int, str]:
         elif record is not None and record.lineage is not None:
             found[object_id] = record.lineage.name
         else:
-            unknown[object_id] = None
-    for ended in islice(reversed(state.records), _RECORDS_SEARCHED):
-        if not unknown:
-            break
-        first, name, returns = ended[0], ended[2], ended[9]
-        for object_id in range(first, first + max(1, returns)):  # type: ignore[call-overload]
-            if object_id in unknown:
-                del unknown[object_id]
-                found[object_id] = str(name)
+            unknown.append(object_id)
+    ended = records.makers(state, unknown)
+    found.update((object_id, str(record[2])) for object_id, record in ended.items())
     unrecorded = any(TASK_EVENTS in template.extras for template in state.templates.values())
-    if len(state.records) == state.records_total <= _RECORDS_SEARCHED and not unrecorded:
-        found.update(dict.fromkeys(unknown, "put"))  # no task is forgotten
+    if len(state.records) == state.records_total <= records.SEARCHED and not unrecorded:
+        put = (object_id for object_id in unknown if object_id not in ended)
+        found.update(dict.fromkeys(put, "put"))  # no task is forgotten
     return found
 
 
