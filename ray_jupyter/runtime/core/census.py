@@ -100,7 +100,7 @@ def _counts_inside(state: ClusterState, wanted: set[int]) -> dict[int, tuple[int
         for object_id in wanted.intersection(template.definition[3]):
             in_functions, in_objects = counts.get(object_id, (0, 0))
             counts[object_id] = in_functions + 1, in_objects
-    for record in state.objects.values():
+    for record in [*state.objects.values(), *state.unreferenced.values()]:
         for object_id in wanted.intersection(record.contained) if record.contained else ():
             in_functions, in_objects = counts.get(object_id, (0, 0))
             counts[object_id] = in_functions, in_objects + 1

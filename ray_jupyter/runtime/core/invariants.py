@@ -67,7 +67,7 @@ def holders_are_counted(state: ClusterState) -> Violations:
         counted.update([actor.id] * actor.detached)
         if actor.creation is not None:
             counted.update((*actor.creation.deps, *actor.creation.held))
-    for record in state.objects.values():
+    for record in [*state.objects.values(), *state.unreferenced.values()]:
         counted.update(record.contained)
     for object_id in counted.keys() - state.objects.keys():
         yield f"object {object_id} is held and does not exist"

@@ -7,7 +7,7 @@ Rules
     * Remembered is what made an object in memory or on disk, while that object is referenced,
       or while something is remembered that was made from it. Small results cannot get lost.
     * Inputs are remembered by name. Only small ones are kept themselves: they are small, and
-      are in no file.
+      are in no file. What has references inside needs these as well: they are inputs, too.
     * At most ``LIMIT_BYTES`` are remembered; the oldest is forgotten first.
     * A rebuilding counts as a retry: what may run once is not run again. Nor is what yields:
       nobody reads the items, so it might pause for ever.
@@ -19,6 +19,7 @@ from ray_jupyter.runtime.core.state import (
     ClusterState,
     LineageRecord,
     ObjectRecord,
+    Source,
     TaskRecord,
     TemplateRecord,
 )
@@ -27,6 +28,8 @@ from ray_jupyter.runtime.protocol.messages import SPILLED, STORED, STREAMING, TA
 LIMIT_BYTES = 64_000_000
 RECORD_BYTES = 1_000
 """What a record costs, without what it was given."""
+INSIDE_LIMIT = 1_000
+"""So many references inside of inputs are followed: each record of a chain has all before it."""
 
 
 def is_large(value: Descriptor) -> bool:
@@ -69,25 +72,38 @@ def _record(state: ClusterState, task: TaskRecord) -> LineageRecord:
     template.users += 1
     template.remembered += 1
     known.cost_bytes = RECORD_BYTES + len(task.args)
-    for object_id in (*task.deps, *task.held):
-        source = _source(state, object_id)
-        if object_id not in known.inputs:
-            known.inputs[object_id] = source
-            if type(source) is bytes:
-                known.cost_bytes += len(source)
-            elif isinstance(source, LineageRecord):
-                source.uses += 1
+    _remember_inputs(state, task, known)
     state.lineage[task.id] = known
     state.lineage_bytes += known.cost_bytes
     return known
 
 
-def _source(state: ClusterState, object_id: int) -> bytes | LineageRecord | None:
+def _remember_inputs(state: ClusterState, task: TaskRecord, known: LineageRecord) -> None:
+    wanted, room = [*task.deps, *task.held], INSIDE_LIMIT
+    for object_id in wanted:  # it grows
+        if object_id in known.inputs:
+            continue
+        source = _source(state, object_id)
+        if type(source) is tuple:
+            value, contained = source
+            room -= len(contained)
+            if room < 0:
+                source = None
+            else:
+                wanted += contained
+                known.cost_bytes += len(value)
+        known.inputs[object_id] = source
+        if isinstance(source, LineageRecord):
+            source.uses += 1
+
+
+def _source(state: ClusterState, object_id: int) -> Source:
     """Return what an input could be had from once nobody refers to it."""
     record = state.objects.get(object_id)
     if record is None or object_id in state.actors:
         return None
-    return record.value if type(record.value) is bytes else record.lineage
+    value = record.value
+    return (value, record.contained) if type(value) is bytes else record.lineage
 
 
 def drop(state: ClusterState, record: ObjectRecord) -> list[TemplateRecord]:

@@ -201,5 +201,5 @@ def forget_process(state: ClusterState, out: Outbox, client: ClientRecord) -> No
         record = state.objects.get(object_id) or state.unreferenced.get(object_id)
         if record is not None and record.pins:
             record.pins.pop(client.id, None)
-            settle(state, record)
+            settle(state, out, record)
     memory.forget_client(state, out, client.id)

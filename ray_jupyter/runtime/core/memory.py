@@ -133,7 +133,7 @@ def _forget_victims(
             # Freed or mapped while the file was written: memory decides, the file goes.
             if path is not None:
                 out.commands.append(c.RemoveFiles([path]))
-            settle(state, record)
+            settle(state, out, record)
         elif path is not None:
             state.allocator.free(record.value[1])
             record.value = (SPILLED, path, record.size_bytes, *record.value[3:])

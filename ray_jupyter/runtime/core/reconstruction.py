@@ -11,7 +11,13 @@ from collections.abc import Iterable
 
 from ray_jupyter.runtime.core import lineage, recovery, references
 from ray_jupyter.runtime.core.outbox import Outbox
-from ray_jupyter.runtime.core.state import ClusterState, LineageRecord, ObjectRecord, TaskRecord
+from ray_jupyter.runtime.core.state import (
+    ClusterState,
+    LineageRecord,
+    ObjectRecord,
+    Source,
+    TaskRecord,
+)
 from ray_jupyter.runtime.core.transitions import PENDING_ARGS_AVAIL, PENDING_NODE_ASSIGNMENT
 from ray_jupyter.runtime.protocol.messages import SPILLED, SYSTEM_ERROR
 
@@ -71,27 +77,28 @@ def _run_again(state: ClusterState, out: Outbox, known: LineageRecord, now_ns: i
     task = TaskRecord(spec, template, known.submitter, now_ns)
     task.attempt = known.attempt
     state.tasks[task.id] = task
-    for object_id, source in known.inputs.items():
-        if not lineage.is_there(state, object_id):
-            _restore_input(state, out, object_id, source)
+    missing = [i for i in known.inputs.items() if not lineage.is_there(state, i[0])]
+    for object_id, source in missing:
+        _restore_input(state, out, object_id, source)
+    for _, source in missing:
+        if type(source) is tuple:
+            references.retain(state, source[1])  # all are there now
     references.depend(state, task)
     return task
 
 
-def _restore_input(
-    state: ClusterState, out: Outbox, object_id: int, source: bytes | LineageRecord | None
-) -> None:
+def _restore_input(state: ClusterState, out: Outbox, object_id: int, source: Source) -> None:
     """Have a record again of an object that was released; its task is in the plan."""
     record = state.objects.get(object_id)
     if record is None:
         record = state.objects[object_id] = ObjectRecord(object_id, None)
+    references.retract(state, out, record)
     if isinstance(source, LineageRecord):
-        references.retract(state, out, record)
         record.producer = state.tasks[source.task]
         if record.lineage is None:
             record.lineage = source
             source.uses += 1
     elif source is not None:
-        record.value = source
-        record.size_bytes = len(source)
-        state.inline_bytes += len(source)
+        record.value, record.contained = source
+        record.size_bytes = len(record.value)
+        state.inline_bytes += record.size_bytes

@@ -52,12 +52,10 @@ def retain(state: ClusterState, ids: Iterable[int]) -> None:
 def _revive(state: ClusterState, object_id: int) -> ObjectRecord:
     """Return the record of an object that somebody names again after its last holder left."""
     record = state.unreferenced.pop(object_id, None)
-    if record is None or record.contained:
-        if record is not None:
-            state.unreferenced[object_id] = record
+    if record is None:
         record = ObjectRecord(object_id, None)
         record.value = lost(object_id)
-    elif record.value[0] == STORED:
+    else:
         state.stored[object_id] = record
     state.objects[object_id] = record
     return record
@@ -127,7 +125,10 @@ def release(state: ClusterState, out: Outbox, client: int, ids: Iterable[int]) -
 
 
 def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
-    """Drop an object without holders, and what it alone held."""
+    """Drop an object without holders, and what it alone held.
+
+    Memory that is looked at stays, with what is inside: whoever looks may name the object again.
+    """
     stack = [record]
     while stack:
         record = stack.pop()
@@ -135,7 +136,9 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
             continue  # its task has not ended: ``seal`` comes back to it
         del state.objects[record.id]
         state.stored.pop(record.id, None)
-        kept = [*record.contained]
+        value = record.value
+        stays = type(value) is tuple and value[0] == STORED and bool(record.pins or record.spilling)
+        kept = [] if stays else [*record.contained]
         if record.id in state.actors:
             kept += _end_actor(state, out, record.id)
         if record.lineage is not None:
@@ -148,13 +151,12 @@ def free(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
             child.holders -= 1
             if not child.holders:
                 stack.append(child)
-        if type(record.value) is bytes:
-            state.inline_bytes -= len(record.value)
-        elif record.value[0] == STORED:
-            if record.pins or record.spilling:
-                state.unreferenced[record.id] = record
-            else:
-                drop_memory(state, record)
+        if stays:
+            state.unreferenced[record.id] = record
+        elif type(value) is bytes:
+            state.inline_bytes -= len(value)
+        elif value[0] == STORED:
+            drop_memory(state, record)
         drop_file(state, out, record)
 
 
@@ -313,7 +315,7 @@ def pin(state: ClusterState, client: int, record: ObjectRecord) -> None:
         touch(state, record)
 
 
-def unpin(state: ClusterState, client: int, ids: Iterable[int]) -> None:
+def unpin(state: ClusterState, out: Outbox, client: int, ids: Iterable[int]) -> None:
     """The client gave up one delivery of each of these objects."""
     process = state.clients.get(client)
     for object_id in ids:
@@ -325,14 +327,15 @@ def unpin(state: ClusterState, client: int, ids: Iterable[int]) -> None:
             del record.pins[client]
             if process is not None:
                 process.pinned.discard(object_id)
-        settle(state, record)
+        settle(state, out, record)
 
 
-def settle(state: ClusterState, record: ObjectRecord) -> None:
+def settle(state: ClusterState, out: Outbox, record: ObjectRecord) -> None:
     """Free the memory of an object nobody refers to once nobody looks at it."""
     if not record.pins and not record.spilling and record.id in state.unreferenced:
         del state.unreferenced[record.id]
         drop_memory(state, record)
+        discard(state, out, record.contained)
 
 
 def deliver(state: ClusterState, out: Outbox, client: int, record: ObjectRecord) -> None:

@@ -87,7 +87,7 @@ class SchedulerCore:
             e.SpilledOut: self._spilled,
             e.Restored: self._restored,
             e.ObjectLost: self._object_lost,
-            e.Unpinned: lambda event: references.unpin(self.state, event.client, event.ids),
+            e.Unpinned: lambda event: references.unpin(self.state, self._out, *event),
             e.ClientJoined: lambda event: workers.join(self.state, self._out, event, self._now_ns),
             e.ClientLost: self._lost,
             e.WorkerRefused: self._refused,

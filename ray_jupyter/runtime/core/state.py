@@ -8,7 +8,7 @@ records per second everything else is measurably slower.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ray_jupyter.runtime.core import devices
 from ray_jupyter.runtime.core.allocator import Allocator
@@ -181,10 +181,13 @@ class LineageRecord:
         self.attempt = task.attempt
         self.template: TemplateRecord | None = None
         self.obstacle = ""
-        self.inputs: dict[int, bytes | LineageRecord | None] = {}
-        """What each input could be had from: itself, its task, or (``None``) nothing."""
+        self.inputs: dict[int, Source] = {}
         self.cost_bytes = 0
         self.uses = 0
+
+
+Source: TypeAlias = tuple[bytes, tuple[int, ...]] | LineageRecord | None
+"""What an input could be had from: itself and what it contains, its task, or (``None``) nothing."""
 
 
 class ClientRecord:

@@ -134,7 +134,7 @@ def _further_holders(
     for template in state.templates.values():
         who = f"function {template.name}"
         yield "CAPTURED_IN_FUNCTION", who, template.definition[3], template.definer
-    for record in state.objects.values():
+    for record in [*state.objects.values(), *state.unreferenced.values()]:
         yield "CAPTURED_IN_OBJECT", f"object {record.id:x}", record.contained, None
     for known in state.remains.values():
         who = f"failed task {known.template.name}, which may run again"

@@ -147,6 +147,64 @@ def test_small_inputs_are_kept(session: Any) -> None:
     assert 30 not in session.state.objects
 
 
+@pytest.fixture
+def boxed(session: Any) -> Any:
+    """Task 12 made a file from 11, a small value with a reference to 10; 10 and 11 were released."""
+    template = session.define()
+    session.join(1)
+    session.submit(10, template=template)
+    session.finish_large(1, 10)
+    session(e.Put(0, [(11, b"box of 10", (10,))]))
+    session.submit(12, template=template, deps=(11,))
+    session.finish_large(1, 12)
+    session(e.Released(0, [10, 11]))
+    assert set(session.state.objects) == {12}
+    session.spill(12)
+    return session
+
+
+def test_what_is_inside_small_inputs_is_made_again(boxed: Any) -> None:
+    told = boxed.lose_file(12)
+    assert boxed.sent(told) == {1: [10, 12]}
+    assert boxed.state.objects[11].contained == (10,)
+    boxed.finish_large(1, 10)
+    assert boxed.want(10)[10][0] == STORED
+    boxed.finish_large(1, 12)
+    assert set(boxed.state.objects) == {12}
+    boxed(e.Released(0, [12]))
+    assert not boxed.state.lineage
+
+
+def test_what_is_inside_and_still_there_is_used(session: Any) -> None:
+    session.join(1)
+    session(e.Put(0, [(10, b"inside", ())]))
+    session(e.Put(0, [(11, b"box of 10", (10,))]))
+    session.submit(12, template=session.define(), deps=(11,))
+    session.finish_large(1, 12)
+    session(e.Released(0, [11]))
+    session.spill(12)
+    session.lose_file(12)
+    assert session.state.objects[10].holders == 2
+    session.finish_large(1, 12)
+    assert session.state.objects[10].holders == 1
+
+
+def test_what_is_deep_inside_is_not_searched_for(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage, "INSIDE_LIMIT", 1)
+    session.join(1)
+    session(e.Put(0, [(10, b"inside", ())]))
+    session(e.Put(0, [(11, b"box of 10", (10,))]))
+    session(e.Put(0, [(12, b"box of 11", (11,))]))
+    session.submit(13, template=session.define(), deps=(12,))
+    session.finish_large(1, 13)
+    session(e.Released(0, [10, 11, 12]))
+    session.spill(13)
+    session.lose_file(13)
+    assert "needs object b, which was released" in error_of(session, 13)
+
+
 @pytest.mark.parametrize(("kind", "text"), [("task", "max_retries=0"), ("method", "of actors")])
 def test_what_runs_once_is_not_repeated(session: Any, kind: str, text: str) -> None:
     session.join(1)

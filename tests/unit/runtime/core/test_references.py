@@ -6,6 +6,7 @@ from typing import Any
 
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
+from ray_jupyter.runtime.protocol.messages import STORED
 
 
 def test_an_object_goes_with_its_last_holder(session: Any) -> None:
@@ -53,6 +54,22 @@ def test_memory_outlives_its_reference_while_somebody_looks(session: Any) -> Non
     session(e.Unpinned(0, [10]))
     assert set(session.state.unreferenced) == {10}
     session(e.Unpinned(0, [10]))
+    assert not session.state.allocator.allocated
+
+
+def test_what_is_inside_stays_while_somebody_looks(session: Any) -> None:
+    session(e.Put(0, [(20, b"inside", ())]))
+    [granted] = session(e.AllocationRequested(0, 1, 4096))
+    stored = (STORED, granted.offset, 4096)
+    session(e.Put(0, [(30, stored, (20,))]))
+    session.want(30)
+    session(e.Released(0, [20, 30]))
+    assert 20 in session.state.objects
+    session(e.Held(0, [30]))  # from what it looks at, it had a reference to it
+    assert session.want(20, 30) == {20: b"inside", 30: stored}
+    session(e.Released(0, [30]))
+    session(e.Unpinned(0, [30, 30]))
+    assert not session.state.objects
     assert not session.state.allocator.allocated
 
 
