@@ -12,16 +12,16 @@ BIN    := $(VENV)/bin
 
 # The dashboard's front end: built only for what needs it, and only when its sources changed.
 FRONT := ray_jupyter/dashboard/static/made_from.txt
-$(VENV)/.has-test $(VENV)/.has-lab $(VENV)/.has-browser: $(FRONT)
+$(VENV)/.has-test $(VENV)/.has-examples $(VENV)/.has-browser $(VENV)/.has-package: $(FRONT)
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.has-notebook  ## run notebooks/01_pi.ipynb and print what it measured
+demo: $(VENV)/.has-demo  ## run notebooks/01_pi.ipynb and print what it measured
 	@$(BIN)/python notebooks/run.py notebooks/01_pi.ipynb
 	@echo "open it in JupyterLab: make lab"
 
-lab: $(VENV)/.has-lab  ## open the first notebook in JupyterLab
+lab: $(VENV)/.has-examples  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_pi.ipynb
 
 test: $(VENV)/.has-test  ## run the tests (under ten minutes on two cores)
@@ -52,6 +52,7 @@ docs: $(VENV)/.has-docs  ## build the documentation into build/docs; warnings ar
 	@echo "open build/docs/docs/index.html"
 
 package: $(VENV)/.has-package  ## build wheel and sdist into dist, and check them
+	$(BIN)/python labextension/front_end.py --must  # nobody shall get a wheel without it
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m twine check --strict dist/*
@@ -59,7 +60,7 @@ package: $(VENV)/.has-package  ## build wheel and sdist into dist, and check the
 replay: $(VENV)/.has-test  ## show the dashboard with a recorded session, in the browser
 	$(BIN)/python -m ray_jupyter.dashboard.replay $(ARGS)
 
-check: lint test demo  ## what CI runs
+check: lint test demo package  ## what CI runs
 
 clean:  ## remove the environment and every cache
 	rm -rf $(VENV) labextension/node_modules labextension/lib ray_jupyter/labextension ray_jupyter/dashboard/static build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,6 @@
-"""Builds the front end if its sources have changed: ``python labextension/front_end.py``.
+"""Builds the front end if its sources have changed: ``python labextension/front_end.py [--must]``.
+
+With ``--must`` it ends with 1 if the front end is not there, which is otherwise only said.
 
 Used by ``make``, and by ``pip install`` from a checkout (``hatch_build.py``). Standard library only.
 What is built lies in the Python package, beside a file that names the sources it was made from;
@@ -89,4 +91,4 @@ def _missing(problem: str) -> bool:
 
 
 if __name__ == "__main__":
-    build()
+    sys.exit(not build() and "--must" in sys.argv[1:])

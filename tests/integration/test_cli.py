@@ -230,7 +230,8 @@ def test_doctor_finds_all_well_and_what_is_left(
     assert (code, errors) == (0, "")
     assert "FAIL" not in text
     assert f"took away {stale.path}" in text
-    assert f"{spilled} (remove with --clean)" in text
+    assert f"{spilled} is of a dead session" in text
+    assert "-> python -m ray_jupyter doctor --clean" in text
     assert str(live) not in text
     assert "1 sessions running" in text
     assert spilled.exists()

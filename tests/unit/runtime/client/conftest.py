@@ -59,7 +59,11 @@ class ScriptedScheduler:
 
     def _serve(self) -> None:
         decoder, chunks = Decoder(), [b""]
-        while not self._over and self._transport.receive(chunks, None) and chunks[-1]:
+        while not self._over:
+            if not self._transport.receive(chunks, None):
+                continue  # it only looked up: nothing comes while a test computes
+            if not chunks[-1]:
+                return
             for message in decoder.feed(chunks.pop()):
                 answer = self.answers.get(message[0])
                 with self._news:
