@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from benchmarks import cases, machine, report, systems
+from benchmarks import cases, front_page, machine, report, systems
 from benchmarks.results import Results
 from benchmarks.runner import ROOT, Plan, Runner
 
 PAGE = ROOT / "docs" / "performance.md"
+FRONT = ROOT / "README.md"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     target = options.output or (PAGE if _is_complete(options) else None)
     if target:
         target.write_text(page, encoding="utf-8")
+    if target == PAGE:
+        front = front_page.renew(FRONT.read_text(encoding="utf-8"), page)
+        FRONT.write_text(front, encoding="utf-8")
     return int(any(place.startswith(f"{systems.OURS}/") for place in results.errors))
 
 

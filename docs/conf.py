@@ -4,14 +4,19 @@ The source is the whole repository, so that the relative links that work on GitH
 Notebooks are shown with the outputs they have; the tests run them.
 """
 
+import sys
+from pathlib import Path
+
 from ray_jupyter import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))  # for ``generated``
 
 project = "ray_jupyter"
 author = "the ray_jupyter authors"
 release = version = __version__
 
 root_doc = "docs/index"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["generated", "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = [
     ".*",
     "build",
@@ -33,3 +38,9 @@ autodoc_default_options = {"members": True}
 
 html_theme = "furo"
 html_title = f"ray_jupyter {__version__}"
+html_theme_options = {"top_of_page_buttons": []}  # no source beside the page: it is on GitHub
+html_copy_source = False
+html_show_copyright = False
+smartquotes = False  # "--run" is an option, not a dash
+html_static_path = ["_static"]
+html_css_files = ["site.css"]

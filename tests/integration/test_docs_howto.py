@@ -11,8 +11,8 @@ import pytest
 from ray_jupyter.testing.examples import check_example, examples_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "howto"
-PAGES = ("memory.md", "migrating.md", "scripts.md")
-PEERS = {"distributed", "ipyparallel", "joblib", "ray"}
+PAGES = ("memory.md", "migrating.md", "papermill.md", "scripts.md")
+PEERS = {"distributed", "ipyparallel", "joblib", "nbclient", "papermill", "ray"}
 EXAMPLES = [(page, source) for page in PAGES for source in examples_of(FOLDER / page)]
 
 
@@ -32,5 +32,7 @@ def test_example_prints_what_it_says(example: tuple[str, str], tmp_path: Path) -
     _, source = example
     for peer in PEERS & set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE)):
         if importlib.util.find_spec(peer) is None:
-            pytest.skip(f"needs {peer}, which is not installed (make bench installs it)")
+            pytest.skip(
+                f"needs {peer}, which is not installed (make test or make bench installs it)"
+            )
     check_example(source, tmp_path)

@@ -17,8 +17,12 @@ def matches(expected: str, found: str) -> bool:
     return re.fullmatch(pattern, found.strip(), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize(("page", "least"), [("notebook.md", 11), ("dashboard.md", 5)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("notebook.md", 11), ("dashboard.md", 5), ("progress.md", 9)]
+)
 def test_every_example(start_kernel: Any, tmp_path: Path, page: str, least: int) -> None:
+    if page == "progress.md":
+        pytest.importorskip("tqdm", reason="make test installs it")
     kernel = start_kernel()
     kernel.run(f"import os; os.chdir({str(tmp_path)!r})")  # what it writes is nobody's
     blocks = list(BLOCK.finditer((HOWTO / page).read_text(encoding="utf-8")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,22 @@ def test_named_commands_exist() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+FRONT_PAGE = runpy.run_path(str(ROOT / "benchmarks" / "front_page.py"))
+
+
+def test_the_measured_table_is_that_of_the_results() -> None:
+    results = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert FRONT_PAGE["renew"](README, results) == README
+
+
+def test_a_row_that_is_gone_is_named() -> None:
+    page = "## Beside the peers\n\n|  | ray_jupyter |\n| --- | --: |\n| other | 1 s |\n"
+    with pytest.raises(ValueError, match="the page of the results lacks"):
+        FRONT_PAGE["excerpt"](page)
+
+
+def test_the_front_page_is_one_screen() -> None:
+    words = re.sub(r"!?\]\([^)]*\)|^\|.*$|<!--.*-->", "", README, flags=re.MULTILINE).split()
+    assert len(words) < 420
