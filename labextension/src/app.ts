@@ -6,6 +6,8 @@
  */
 
 import { button, el, say, set } from './drawing/dom';
+import { isDark, themeOf } from './drawing/palette';
+import { svgFile } from './drawing/pen';
 import { STYLE } from './drawing/style';
 import { Model, type Task } from './model/model';
 import { Relations } from './model/relations';
@@ -16,6 +18,7 @@ import { GraphView } from './views/graph';
 import { LogsView } from './views/logs';
 import { ObjectsView } from './views/objects';
 import { OverviewView } from './views/overview';
+import { drawSheet, sheetOf } from './views/sheet';
 import { TasksView } from './views/tasks';
 import { TimelineView } from './views/timeline';
 import type { Stage, Table, View } from './views/view';
@@ -271,14 +274,15 @@ export class App implements Stage {
     this.drawnAt = performance.now();
     const { model } = this;
     this.isNarrow = this.element.clientWidth > 0 && this.element.clientWidth < NARROW_CSS_PX;
-    set(this.root, { class: `app${this.isNarrow ? ' narrow' : ''}`, 'data-seq': model.seq, 'data-session': model.session, 'data-view': this.view.id });
+    const shade = isDark(themeOf(this.root).ground) ? ' dark' : '';
+    set(this.root, { class: `app${shade}${this.isNarrow ? ' narrow' : ''}`, 'data-seq': model.seq, 'data-session': model.session, 'data-view': this.view.id });
     for (const view of this.views) {
       const isShown = view === this.view;
       view.element.hidden = !isShown || this.asTable || !model.session;
       set(this.tabs.get(view.id)!, { 'aria-selected': String(isShown), tabindex: isShown ? 0 : -1 });
     }
     set(this.tableButton, { 'aria-pressed': String(this.asTable) });
-    this.saveButton.disabled = !this.view.picture || !model.session;
+    this.saveButton.disabled = !model.session;
     this.message.hidden = model.session !== '';
     say(this.message, 'No runtime is running yet. %ray_start starts one, and the dashboard follows.');
     this.twin.hidden = !this.asTable || !model.session;
@@ -348,8 +352,9 @@ export class App implements Stage {
   }
 
   private save(): void {
-    const text = this.view.picture?.(this);
-    if (!text) return;
+    const theme = themeOf(this.root);
+    const pictures = this.asTable ? [drawSheet(sheetOf(this.view.table(this)), theme)] : this.view.picture(this);
+    const text = svgFile(pictures, `ray_jupyter · ${this.view.title}`, theme.ground, theme.font);
     const url = URL.createObjectURL(new Blob([text], { type: 'image/svg+xml' }));
     const link = el('a', { href: url, download: `ray-${this.view.id}.svg` });
     link.click();

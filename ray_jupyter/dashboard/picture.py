@@ -2,7 +2,7 @@
 
 Lives here: SVG, from a snapshot alone. Does not: where nodes go (``compat2016.layered``).
 Whatever users name is text here, never markup: it all passes ``_text``. The colours, and what
-each part shows, are those of the live view (``labextension/src/palette.ts``).
+each part shows, are those of the live view (``labextension/src/``).
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from ray_jupyter.dashboard.model import (
     FINISHED,
     LIVE,
     NAME,
+    OTHERS,
     RUNNING,
     WALL,
 )
 
 PALETTE = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f7700", "#7f6bb3", "#6b7785",
+    "#1758a0", "#c0883b", "#048059", "#83205f", "#559cbd", "#614529", "#8852fa", "#656f03", "#6b7785",
 )  # fmt: skip
-"""Okabe and Ito's, for the colour-blind, with three of the same kind; a node keeps its own."""
+"""Apart for the colour-blind too (``labextension/src/drawing/palette.ts``); the last, grey, is for
+what is no one function."""
 WIDTH_CSS_PX = 760.0
 _NODES_MAX = 24
 _LANES_MAX = 16
@@ -38,10 +40,11 @@ _INK, _FAINT, _LINE, _GROUND, _BAD = "#1f2933", "#616e7c", "#cbd2d9", "#ffffff",
 def to_svg(frame: Frame) -> str:
     """Return the picture of a snapshot."""
     parts, height = [_headline(frame)], 46.0
-    drawing, used = _graph(frame, height)
+    colours = colours_of([row[1] for row in frame["nodes"]])
+    drawing, used = _graph(frame, colours, height)
     parts.append(drawing)
     height += used
-    drawing, used = _timeline(frame, height)
+    drawing, used = _timeline(frame, colours, height)
     parts.append(drawing)
     height += used + _MARGIN_CSS_PX
     return (
@@ -70,6 +73,28 @@ def summary(frame: Frame) -> str:
     return " · ".join(parts)
 
 
+def colours_of(names: list[str]) -> list[str]:
+    """Return the colours of nodes: by name, the next free one if another name has it."""
+    places: dict[str, int] = {OTHERS: len(PALETTE) - 1}
+    for name in names:
+        if name in places:
+            continue
+        taken = set(places.values())
+        place = _wish(name)
+        while place in taken and len(taken) < len(PALETTE):
+            place = (place + 1) % (len(PALETTE) - 1)
+        places[name] = place
+    return [PALETTE[places[name]] for name in names]
+
+
+def _wish(name: str) -> int:
+    """Return the place a name would have alone: Fowler, Noll and Vo's hash, folded."""
+    value = 2_166_136_261
+    for character in name:
+        value = ((value ^ ord(character)) * 16_777_619) & 0xFFFF_FFFF
+    return (value ^ (value >> 15)) % (len(PALETTE) - 1)
+
+
 def _headline(frame: Frame) -> str:
     state = "ended" if frame.get("is_over") else f"{frame['now_us'] / 1e6:.1f} s"
     return (
@@ -80,7 +105,7 @@ def _headline(frame: Frame) -> str:
     )
 
 
-def _graph(frame: Frame, top: float) -> tuple[str, float]:
+def _graph(frame: Frame, colours: list[str], top: float) -> tuple[str, float]:
     nodes = {row[0]: row[1:] for row in frame["nodes"]}
     busiest = sorted(nodes, key=lambda n: -(nodes[n][WALL] + nodes[n][LIVE] + nodes[n][FINISHED]))
     shown = sorted(busiest[:_NODES_MAX])
@@ -109,7 +134,7 @@ def _graph(frame: Frame, top: float) -> tuple[str, float]:
             f'font-size="10" fill="{_FAINT}">{row[4]:,}</text>'
         )
     cells = {row[0]: row[2] for row in frame["cells"]}
-    parts += [_node(n, nodes[n], cells.get(nodes[n][CELL], ""), *places[n]) for n in shown]
+    parts += [_node(nodes[n], cells.get(nodes[n][CELL], ""), colours[n], *places[n]) for n in shown]
     left_out = len(nodes) - len(shown)
     note = f"{left_out} further functions" if left_out else ""
     drawing = (
@@ -119,7 +144,7 @@ def _graph(frame: Frame, top: float) -> tuple[str, float]:
     return drawing, (below + (16 if note else 0)) * scale + 18
 
 
-def _node(place: int, row: list[Any], cell: str, x: float, y: float) -> str:
+def _node(row: list[Any], cell: str, colour: str, x: float, y: float) -> str:
     wide, high = _NODE_CSS_PX
     ended = row[FINISHED] + row[FAILED]
     total = max(1, ended + row[LIVE])
@@ -128,7 +153,6 @@ def _node(place: int, row: list[Any], cell: str, x: float, y: float) -> str:
     state = f"{ended:,} of {ended + row[LIVE]:,}"
     state += f" · {row[RUNNING]:,} running" if row[RUNNING] else ""
     state += f" · {row[FAILED]:,} failed" if row[FAILED] else ""
-    colour = PALETTE[place % len(PALETTE)]
     label = f"{cell} {row[NAME]}" if cell else row[NAME]
     return (
         f'<g transform="translate({x - wide / 2:.1f},{y:.1f})"><title>{_text(label)}</title>'
@@ -142,7 +166,7 @@ def _node(place: int, row: list[Any], cell: str, x: float, y: float) -> str:
     )
 
 
-def _timeline(frame: Frame, top: float) -> tuple[str, float]:
+def _timeline(frame: Frame, colours: list[str], top: float) -> tuple[str, float]:
     lanes = {row[0]: row[1:] for row in frame["lanes"]}
     bins, width_us = frame["bins"]["lanes"], frame["bins"]["width_us"]
     shown = [lane for lane in lanes if bins.get(lane)][:_LANES_MAX]
@@ -164,7 +188,7 @@ def _timeline(frame: Frame, top: float) -> tuple[str, float]:
             tall = max(1.0, (_LANE_CSS_PX - 4) * busy / 1000)
             parts.append(
                 f'<rect x="{x:.1f}" y="{y + _LANE_CSS_PX - 4 - tall:.1f}" width="{max(step, 0.6):.2f}" '
-                f'height="{tall:.1f}" fill="{PALETTE[node % len(PALETTE)]}"/>'
+                f'height="{tall:.1f}" fill="{colours[node] if 0 <= node < len(colours) else PALETTE[-1]}"/>'
             )
     y = top + len(shown) * _LANE_CSS_PX
     start_s, end_s = first * width_us / 1e6, last * width_us / 1e6

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ray_jupyter.testing.scenes import scene
+
+PICTURES = os.environ.get("RJ_PICTURES")
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "ray_jupyter" / "dashboard" / "static" / "dashboard.js"
 RECORDING = ROOT / "labextension" / "test" / "recording.json"
@@ -100,15 +104,69 @@ def test_keys_reach_everything(page: Any, recording: dict[str, Any]) -> None:
     assert page.get_by_label("The selected task", exact=True).is_hidden()
 
 
-def test_each_picture_can_be_saved(page: Any, recording: dict[str, Any]) -> None:
+VIEWS = ("Overview", "Graph", "Timeline", "Workers", "Objects", "Tasks", "Logs")
+SAID = {
+    "Overview": "train", "Graph": "ParameterServer", "Timeline": "worker 4", "Workers": "% of a CPU",
+    "Objects": "ndarray (12000, 64) float64", "Tasks": "✕ failed", "Logs": "accuracy 0.93",
+}  # fmt: skip
+"""Something that stands in the picture of each view."""
+GROUNDS = {"light": "#ffffff", "dark": "#111111"}
+
+
+def use_theme(page: Any, name: str) -> None:
+    """Set the variables that JupyterLab's themes set."""
+    ink = "rgba(0, 0, 0, 0.87)" if name == "light" else "rgba(255, 255, 255, 0.87)"
+    page.evaluate(
+        """([ground, ink]) => { const { style } = document.body;
+        style.setProperty('--jp-layout-color1', ground); style.setProperty('--jp-ui-font-color1', ink);
+        document.body.dataset.jpThemeLight = ground === '#ffffff'; }""",
+        [GROUNDS[name], ink],
+    )
+
+
+def saved(page: Any) -> str:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save this view as an SVG file").click()
+    assert download.value.suggested_filename.startswith("ray-")
+    return Path(download.value.path()).read_text()
+
+
+@pytest.mark.parametrize("theme", GROUNDS)
+def test_each_view_is_saved_as_it_looks_and_needs_nothing_else(page: Any, theme: str) -> None:
     from xml.etree import ElementTree
 
-    take(page, recording["last"])
-    for name in ("Overview", "Graph", "Timeline", "Workers", "Objects"):
+    use_theme(page, theme)
+    take(page, scene(400))
+    if PICTURES:
+        Path(PICTURES, "svg").mkdir(parents=True, exist_ok=True)
+    for name in VIEWS:
         page.get_by_role("tab", name=name).click()
-        with page.expect_download() as saved:
-            page.get_by_role("button", name="Save this view as an SVG file").click()
-        assert ElementTree.parse(saved.value.path()).getroot().tag.endswith("svg")
+        page.locator(f".app[data-view={name.lower()}]").wait_for()
+        text = saved(page)
+        root = ElementTree.fromstring(text)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert text.replace("http://www.w3.org/", "").count("://") == 0, "it needs no network"
+        assert not {"foreignObject", "image", "style", "script"} & {
+            element.tag.split("}")[1] for element in root.iter()
+        }
+        shown = "".join(root.itertext())
+        assert SAID[name] in shown, name
+        assert f'fill="{GROUNDS[theme]}"/>' in text, "the ground is the theme's"
+        assert "var(" not in text
+        assert "rgba(" not in text
+        is_drawn = """async text => { const image = new Image();
+            image.src = 'data:image/svg+xml;charset=utf-8,' + encodeURIComponent(text);
+            await image.decode(); return image.naturalWidth > 300 && image.naturalHeight > 60; }"""
+        assert page.evaluate(is_drawn, text)
+        if PICTURES:
+            Path(PICTURES, "svg", f"{name.lower()}-{theme}.svg").write_text(text)
+
+
+def test_the_table_of_a_view_is_saved_too(page: Any) -> None:
+    take(page, scene(400))
+    page.get_by_role("tab", name="Workers").click()
+    page.get_by_role("button", name="Show this view as a table").click()
+    assert "tasks with it" in saved(page)
 
 
 def test_names_are_text_everywhere(page: Any) -> None:

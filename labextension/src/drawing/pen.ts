@@ -2,11 +2,24 @@
  * One way to draw, on a canvas or into SVG: what is seen is what "save as SVG" writes.
  */
 
+export type Face = 'plain' | 'bold' | 'mono';
+
+const MONO = 'ui-monospace, monospace';
+const FACES: Record<Face, string> = { plain: '', bold: ' font-weight="600"', mono: ` font-family="${MONO}" xml:space="preserve"` };
+
+/** A part of an SVG file. */
+export interface Picture {
+  width: number;
+  height: number;
+  /** Its elements, as markup. */
+  body: string;
+}
+
 export interface Pen {
   rect(x: number, y: number, width: number, height: number, fill: string, alpha?: number): void;
   line(x1: number, y1: number, x2: number, y2: number, stroke: string, width?: number): void;
   outline(x: number, y: number, width: number, height: number, stroke: string, width_?: number): void;
-  text(x: number, y: number, text: string, fill: string, size: number, anchor?: 'start' | 'middle' | 'end'): void;
+  text(x: number, y: number, text: string, fill: string, size: number, anchor?: 'start' | 'middle' | 'end', face?: Face): void;
   path(points: readonly (readonly [number, number])[], stroke: string, width: number): void;
 }
 
@@ -30,9 +43,9 @@ export class CanvasPen implements Pen {
     this.context.strokeRect(x, y, width, height);
   }
 
-  text(x: number, y: number, text: string, fill: string, size: number, anchor: 'start' | 'middle' | 'end' = 'start'): void {
+  text(x: number, y: number, text: string, fill: string, size: number, anchor: 'start' | 'middle' | 'end' = 'start', face: Face = 'plain'): void {
     this.context.fillStyle = fill;
-    this.context.font = `${size}px ${this.font}`;
+    this.context.font = `${face === 'bold' ? '600 ' : ''}${size}px ${face === 'mono' ? MONO : this.font}`;
     this.context.textAlign = anchor === 'middle' ? 'center' : anchor;
     this.context.fillText(text, x, y);
   }
@@ -49,13 +62,6 @@ export class CanvasPen implements Pen {
 export class SvgPen implements Pen {
   private readonly parts: string[] = [];
 
-  constructor(
-    private readonly width: number,
-    private readonly height: number,
-    private readonly ground: string,
-    private readonly font: string
-  ) {}
-
   rect(x: number, y: number, width: number, height: number, fill: string, alpha = 1): void {
     const see = alpha === 1 ? '' : ` opacity="${alpha}"`;
     this.parts.push(`<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" fill="${escape(fill)}"${see}/>`);
@@ -71,9 +77,9 @@ export class SvgPen implements Pen {
     );
   }
 
-  text(x: number, y: number, text: string, fill: string, size: number, anchor: 'start' | 'middle' | 'end' = 'start'): void {
+  text(x: number, y: number, text: string, fill: string, size: number, anchor: 'start' | 'middle' | 'end' = 'start', face: Face = 'plain'): void {
     this.parts.push(
-      `<text x="${n(x)}" y="${n(y)}" fill="${escape(fill)}" font-size="${size}" text-anchor="${anchor}">${escape(text)}</text>`
+      `<text x="${n(x)}" y="${n(y)}" fill="${escape(fill)}" font-size="${size}" text-anchor="${anchor}"${FACES[face]}>${escape(text)}</text>`
     );
   }
 
@@ -82,13 +88,25 @@ export class SvgPen implements Pen {
     this.parts.push(`<path d="${d}" fill="none" stroke="${escape(stroke)}" stroke-width="${width}"/>`);
   }
 
-  toString(): string {
-    return (
-      `<svg xmlns="http://www.w3.org/2000/svg" width="${n(this.width)}" height="${n(this.height)}" ` +
-      `viewBox="0 0 ${n(this.width)} ${n(this.height)}" font-family="${escape(this.font)}">` +
-      `<rect width="100%" height="100%" fill="${escape(this.ground)}"/>${this.parts.join('')}</svg>`
-    );
+  picture(width: number, height: number): Picture {
+    return { width, height, body: this.parts.join('') };
   }
+}
+
+/** Pictures one below the other as an SVG file that needs nothing but itself. */
+export function svgFile(pictures: readonly Picture[], title: string, ground: string, font: string): string {
+  const width = Math.max(...pictures.map(picture => picture.width));
+  let height = 0;
+  const parts = pictures.map(picture => {
+    const at = `translate(${n((width - picture.width) / 2)},${n(height)})`;
+    height += picture.height;
+    return `<g transform="${at}">${picture.body}</g>`;
+  });
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${n(width)}" height="${n(height)}" ` +
+    `viewBox="0 0 ${n(width)} ${n(height)}" font-family="${escape(font)}"><title>${escape(title)}</title>` +
+    `<rect width="100%" height="100%" fill="${escape(ground)}"/>${parts.join('')}</svg>`
+  );
 }
 
 export function escape(text: string): string {

@@ -3,24 +3,27 @@
  * Colours come from JupyterLab, VS Code, or the system's light or dark.
  */
 
+import { colourVariables, DARK, LIGHT } from './palette';
+
 export const STYLE = `
 :host {
   --rd-own-ink: #1f2933; --rd-own-faint: #5a6672; --rd-own-line: #d5dae0; --rd-own-ground: #ffffff;
-  --rd-own-raised: #f5f7f9; --rd-own-bad: #b3261e; --rd-own-accent: #0b63a5;
+  --rd-own-raised: #f5f7f9; --rd-own-accent: #0b63a5;
   --rd-ink: var(--jp-ui-font-color1, var(--vscode-foreground, var(--rd-own-ink)));
   --rd-faint: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, var(--rd-own-faint)));
   --rd-line: var(--jp-border-color2, var(--vscode-panel-border, var(--rd-own-line)));
   --rd-ground: var(--jp-layout-color1, var(--vscode-editor-background, var(--rd-own-ground)));
   --rd-raised: var(--jp-layout-color2, var(--vscode-sideBar-background, var(--rd-own-raised)));
-  --rd-bad: var(--jp-error-color1, var(--vscode-errorForeground, var(--rd-own-bad)));
   --rd-accent: var(--jp-brand-color1, var(--vscode-focusBorder, var(--rd-own-accent)));
   display: block; color: var(--rd-ink); background: var(--rd-ground);
   font: 12px/1.45 var(--jp-ui-font-family, var(--vscode-font-family, system-ui, sans-serif));
 }
 @media (prefers-color-scheme: dark) {
   :host { --rd-own-ink: #e4e7eb; --rd-own-faint: #a3adb8; --rd-own-line: #3d4752; --rd-own-ground: #15191e;
-    --rd-own-raised: #1f252c; --rd-own-bad: #ff8a80; --rd-own-accent: #6cb6ff; }
+    --rd-own-raised: #1f252c; --rd-own-accent: #6cb6ff; }
 }
+.app { ${colourVariables(LIGHT)} --rd-bad: #d32f2f; }
+.app.dark { ${colourVariables(DARK)} --rd-bad: #ff8a80; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 .app { display: flex; flex-direction: column; height: 100%; min-height: 0; border: 1px solid var(--rd-line);
@@ -53,6 +56,9 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .overview > .pane { position: relative; inset: auto; flex: 0 1 auto; min-height: 92px; }
 .overview > .pane:first-child { flex: 1 1 0; border-bottom: 1px solid var(--rd-line); }
 .overview > .pane:last-child { max-height: 60%; }
+.legend { display: flex; flex-wrap: wrap; gap: 0 2px; padding: 0 8px 5px; color: var(--rd-faint); }
+.legend button { border-color: transparent; background: none; padding: 0 5px; color: var(--rd-ink); font-size: 11px; }
+.legend span:empty { display: none; }
 .empty { padding: 28px 16px; color: var(--rd-faint); text-align: center; }
 .hints { padding: 4px 12px; border-top: 1px solid var(--rd-line); background: var(--rd-raised); max-height: 68px; overflow: auto; }
 .hints div::before { content: "Hint: "; font-weight: 600; }

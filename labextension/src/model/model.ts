@@ -6,6 +6,7 @@
  *  - Applying a frame twice changes nothing; after a gap deltas are ignored until a snapshot.
  */
 
+import { Colours, GREY } from './colours';
 import type { BinRow, ErrorRow, Frame, LaneRow, LogRow, NodeRow, ObjectRow, TaskRow } from './wire';
 
 export const TASKS_MAX = 50_000;
@@ -26,6 +27,8 @@ export interface Node {
   maxUs: number;
   firstUs: number;
   lastUs: number;
+  /** The place of its colour. */
+  colour: number;
 }
 
 export interface Edge {
@@ -98,6 +101,7 @@ export class Model {
   shape = 0;
 
   private waitsForSnapshot = true;
+  private colours = new Colours();
 
   /** Take a frame; return whether anything changed. */
   apply(frame: Frame): boolean {
@@ -174,6 +178,11 @@ export class Model {
     return this.nodes[place]?.name ?? 'unknown';
   }
 
+  /** The place of a node's colour. */
+  colourOf(place: number): number {
+    return this.nodes[place]?.colour ?? GREY;
+  }
+
   cellOf(place: number): { id: string; label: string } | undefined {
     const node = this.nodes[place];
     const cell = node && this.cells[node.cell];
@@ -192,6 +201,7 @@ export class Model {
     this.session = frame.session;
     this.startedMs = frame.started_ms ?? 0;
     if (isNew || this.nodes.length > frame.nodes.length) {
+      this.colours = new Colours();
       this.cells = [];
       this.nodes = [];
       this.edges = [];
@@ -204,7 +214,8 @@ export class Model {
     const [place, name, kind, cell, live, running, finished, failed, retries, wallUs, maxUs, firstUs, lastUs] = row;
     if (!this.nodes[place]) this.shape++;
     this.nodes[place] = {
-      place, name, kind, cell, live, running, finished, failed, retries, wallUs, maxUs, firstUs, lastUs
+      place, name, kind, cell, live, running, finished, failed, retries, wallUs, maxUs, firstUs, lastUs,
+      colour: this.colours.of(name)
     };
   }
 

@@ -1,11 +1,11 @@
 /** The selected task or function in full, and what can be done with it. */
 
 import { button, el } from '../drawing/dom';
-import { colourOf } from '../drawing/palette';
+import { colourAt } from '../drawing/palette';
 import type { Task } from '../model/model';
 import type { Answer } from '../model/wire';
 import { count, duration, moment } from '../model/words';
-import { nameOf } from './timeline';
+import { nameOf } from './lanes';
 import type { Stage } from './view';
 
 export interface Actions {
@@ -36,7 +36,7 @@ export class Detail {
 
   private title(place: number, stage: Stage): HTMLElement {
     const chip = el('i', { class: 'chip' });
-    chip.style.background = colourOf(place);
+    chip.style.background = colourAt(stage.model.colourOf(place));
     chip.style.marginTop = '5px';
     return el('h3', {}, chip, el('span', {}, stage.model.nameOf(place)), button('✕', 'Select nothing', () => stage.select(0)));
   }

@@ -4,7 +4,8 @@
  */
 
 import { button, el, say, set, svg } from '../drawing/dom';
-import { colourOf } from '../drawing/palette';
+import { colourAt, opaque, themeOf } from '../drawing/palette';
+import type { Picture } from '../drawing/pen';
 import type { Model, Node, Task } from '../model/model';
 import { layOut, type Layout } from '../model/layout';
 import type { Link } from '../model/relations';
@@ -103,18 +104,14 @@ export class GraphView implements View {
     };
   }
 
-  picture(): string {
+  picture(): Picture[] {
     const copy = this.picture_.cloneNode(true) as SVGSVGElement;
     const from = [this.picture_, ...this.picture_.querySelectorAll<SVGElement>('*')];
     const to = [copy, ...copy.querySelectorAll<SVGElement>('*')];
-    const names = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-weight', 'font-family', 'opacity', 'transform'];
-    from.forEach((source, index) => {
-      const style = getComputedStyle(source);
-      for (const name of names) to[index]!.style.setProperty(name, style.getPropertyValue(name));
-    });
-    copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-    copy.style.background = getComputedStyle(this.scroll).getPropertyValue('--rd-ground');
-    return new XMLSerializer().serializeToString(copy);
+    const { ground } = themeOf(this.element);
+    from.forEach((source, index) => settle(source, to[index]!, ground));
+    const [width, height] = [Number(copy.getAttribute('width')), Number(copy.getAttribute('height'))];
+    return width && height ? [{ width, height, body: new XMLSerializer().serializeToString(copy) }] : [];
   }
 
   private ofNodes(stage: Stage): Drawing {
@@ -289,7 +286,7 @@ function paintNode(group: SVGGElement, model: Model, node: Node): void {
     );
   }
   const [, stripe, name, cell, text, , done, running, bad, title] = [...group.childNodes] as SVGElement[];
-  const colour = colourOf(node.place);
+  const colour = colourAt(node.colour);
   const ended = node.finished + node.failed;
   const live = node.kind === 'actor' ? 0 : node.live;
   const total = Math.max(1, ended + live);
@@ -331,7 +328,7 @@ function paintTask(group: SVGGElement, model: Model, task: Task): void {
     );
   }
   const [, stripe, name, text] = [...group.childNodes] as SVGElement[];
-  set(stripe!, { fill: colourOf(task.node) });
+  set(stripe!, { fill: colourAt(model.colourOf(task.node)) });
   say(name!, cut(model.nameOf(task.node), 16));
   say(text!, `${task.failed ? '✕ failed' : '✓'} ${task.startUs < 0 ? 'never ran' : duration(task.endUs - task.startUs)}`);
 }
@@ -351,4 +348,17 @@ function criticalNodes(stage: Stage): { nodes: Set<number>; links: Set<string>; 
   });
   const us = path.reduce((sum, task) => sum + task.endUs - task.startUs, 0);
   return { nodes, links, us, tasks: path.length };
+}
+
+const SETTLED = [
+  'fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'paint-order', 'font-size', 'font-weight', 'font-family', 'opacity'
+];
+
+/** Write what the style sheet says of an element into a copy of it: a file has no style sheet. */
+function settle(source: SVGElement, copy: SVGElement, ground: string): void {
+  const style = getComputedStyle(source);
+  for (const name of SETTLED) copy.setAttribute(name, opaque(style.getPropertyValue(name), ground));
+  const move = /matrix\(.*\)/.exec(style.transform);
+  if (move) copy.setAttribute('transform', move[0]);
+  for (const name of ['style', 'class', 'tabindex', 'role', 'aria-label', 'aria-pressed', 'data-size']) copy.removeAttribute(name);
 }

@@ -1,11 +1,16 @@
 /** What tasks printed, and errors, as they came. */
 
 import { el, say } from '../drawing/dom';
+import { themeOf } from '../drawing/palette';
+import type { Picture } from '../drawing/pen';
 import { moment } from '../model/words';
 import type { LogRow } from '../model/wire';
+import type { Row } from './rows';
+import { drawSheet } from './sheet';
 import type { Stage, Table, View } from './view';
 
 const SHOWN_MAX = 500;
+const SHEET_MAX = 100;
 
 export class LogsView implements View {
   readonly id = 'logs';
@@ -55,6 +60,22 @@ export class LogsView implements View {
       columns: ['when', 'who', 'stream', 'text'],
       rows: this.lines(stage).slice(-SHOWN_MAX).map(([atUs, task, pid, stream, text]) => [moment(atUs, 2_000_000), who(task, pid, stage), stream, text])
     };
+  }
+
+  picture(stage: Stage): Picture[] {
+    const lines = this.lines(stage).slice(-SHEET_MAX);
+    const rows = lines.flatMap(([atUs, task, pid, stream, text], number) =>
+      text.split('\n').map((line, at): Row => {
+        const isFirst = at === 0;
+        const isBad = stream === 'stderr' || stream === 'error';
+        return {
+          key: `${number}.${at}`, failed: isFirst && isBad,
+          cells: [{ text: isFirst ? (isBad ? `✕ ${stream}` : stream) : '' }, { text: isFirst ? moment(atUs, 2_000_000) : '', number: true },
+            { text: isFirst ? who(task, pid, stage) : '' }, { text: line }]
+        };
+      })
+    );
+    return [drawSheet({ title: 'What tasks printed', columns: ['stream', 'when', 'who', 'text'], rows, mono: [3] }, themeOf(this.element))];
   }
 
   private lines(stage: Stage): LogRow[] {

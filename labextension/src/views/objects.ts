@@ -1,14 +1,17 @@
 /** The objects: what is in the store, how large, who made it, who holds it. */
 
 import { el, say } from '../drawing/dom';
-import { SvgPen } from '../drawing/pen';
-import { colourOf, themeOf } from '../drawing/palette';
+import { colourAt, themeOf } from '../drawing/palette';
+import { SvgPen, type Picture } from '../drawing/pen';
 import { bytes, count, counted, cut } from '../model/words';
 import type { ObjectRow } from '../model/wire';
 import { Rows, type Row } from './rows';
+import { drawSheet } from './sheet';
 import type { Stage, Table, View } from './view';
 
 const COLUMNS = ['size', 'what', 'where', 'made by', 'held by', 'references', 'pinned', 'object'];
+/** The places of the colours of what is in memory and on disk. */
+const [USED, SPILLED] = [0, 1];
 const HOLDERS = ['driver', 'worker', 'function', 'object', 'task'];
 const PLACES: Record<string, string> = {
   MEMORY: 'shared memory', MESSAGE: 'in messages', DISK: 'on disk', ERROR: 'an error', '': 'being made'
@@ -27,19 +30,18 @@ export class ObjectsView implements View {
 
   constructor() {
     this.rows = new Rows(task => this.stage?.select(task));
-    this.used.style.background = colourOf(0);
-    this.spilled.style.background = colourOf(5);
+    this.used.style.background = colourAt(USED);
+    this.spilled.style.background = colourAt(SPILLED);
     const stack = el('div', { class: 'stack', 'aria-hidden': 'true' }, this.used, this.spilled);
     this.element.append(this.note, el('div', { class: 'note' }, stack), el('div', { class: 'scroll' }, this.rows.element));
   }
 
   update(stage: Stage): void {
     this.stage = stage;
-    const { totals } = stage.model;
-    say(this.note, summary(totals));
-    const limit = Math.max(1, totals['store_limit_bytes'] ?? 1) + (totals['spilled_bytes'] ?? 0);
-    this.used.style.width = `${(100 * (totals['store_used_bytes'] ?? 0)) / limit}%`;
-    this.spilled.style.width = `${(100 * (totals['spilled_bytes'] ?? 0)) / limit}%`;
+    say(this.note, summary(stage.model.totals));
+    const shares = sharesOf(stage.model.totals);
+    this.used.style.width = `${100 * shares.used}%`;
+    this.spilled.style.width = `${100 * shares.spilled}%`;
     this.rows.headings(COLUMNS.map(text => ({ text, number: ['size', 'references', 'pinned'].includes(text) })));
     this.rows.fill(stage.model.objects.map(row => this.row(row, stage)));
   }
@@ -52,19 +54,17 @@ export class ObjectsView implements View {
     };
   }
 
-  picture(stage: Stage): string {
+  picture(stage: Stage): Picture[] {
     const theme = themeOf(this.element);
-    const rows = stage.model.objects.slice(0, 40);
-    const pen = new SvgPen(660, rows.length * 18 + 30, theme.ground, theme.font);
-    pen.text(8, 18, summary(stage.model.totals), theme.ink, 12);
-    const most = Math.max(1, ...rows.map(row => row[1]));
-    rows.forEach((row, index) => {
-      const y = 30 + index * 18;
-      pen.rect(180, y, (row[1] / most) * 200, 12, colourOf(row[7]));
-      pen.text(8, y + 10, `${bytes(row[1])} ${PLACES[row[2]] ?? ''}`, theme.ink, 11);
-      pen.text(390, y + 10, cut([madeBy(row, stage), row[10], row[8].join(', ')].filter(Boolean).join(' · '), 44), theme.faint, 11);
-    });
-    return pen.toString();
+    const rows = stage.model.objects.map(row => this.row(row, stage));
+    const sheet = drawSheet({ title: summary(stage.model.totals), columns: COLUMNS, rows }, theme);
+    const pen = new SvgPen();
+    const shares = sharesOf(stage.model.totals);
+    const room = sheet.width - 24;
+    pen.rect(12, 12, room, 10, theme.line);
+    pen.rect(12, 12, room * shares.used, 10, theme.colours[USED]!);
+    pen.rect(12 + room * shares.used, 12, room * shares.spilled, 10, theme.colours[SPILLED]!);
+    return [pen.picture(sheet.width, 24), sheet];
   }
 
   private row(row: ObjectRow, stage: Stage): Row {
@@ -77,7 +77,7 @@ export class ObjectsView implements View {
         { text: isBeingMade ? '…' : bytes(sizeBytes), number: true },
         { text: look || '' },
         { text: isBeingMade ? 'being made' : PLACES[location] ?? location },
-        { text: madeBy(row, stage), colour: colourOf(row[7]) },
+        { text: madeBy(row, stage), colour: stage.model.colourOf(row[7]) },
         { text: cut(held, 60), title: `${names.join(', ')}\n${held}\npids ${pids.join(', ')}` },
         { text: count(holders), number: true },
         { text: pins ? `${pins}×` : '', number: true },
@@ -104,4 +104,11 @@ function summary(totals: Record<string, number>): string {
     `${count(totals['objects'] ?? 0)} objects · ${bytes(totals['store_used_bytes'] ?? 0)} of ${bytes(totals['store_limit_bytes'] ?? 0)} shared memory · ` +
     `${bytes(totals['inline_bytes'] ?? 0)} in messages${spilled}`
   );
+}
+
+/** How much of memory and disk together is used, and what part of that is on disk. */
+function sharesOf(totals: Record<string, number>): { used: number; spilled: number } {
+  const [used, spilled] = [totals['store_used_bytes'] ?? 0, totals['spilled_bytes'] ?? 0];
+  const whole = Math.max(1, totals['store_limit_bytes'] ?? 1) + spilled;
+  return { used: used / whole, spilled: spilled / whole };
 }

@@ -1,6 +1,7 @@
 /** The overview: the graph, and below it what the workers are at. What is seen first. */
 
 import { el } from '../drawing/dom';
+import type { Picture } from '../drawing/pen';
 import { counted } from '../model/words';
 import { GraphView } from './graph';
 import { TimelineView } from './timeline';
@@ -12,7 +13,7 @@ export class OverviewView implements View {
   readonly element = el('div', { class: 'pane overview' });
 
   private readonly graph = new GraphView();
-  private readonly timeline = new TimelineView();
+  private readonly timeline = new TimelineView(false);
 
   constructor() {
     this.element.append(this.graph.element, this.timeline.element);
@@ -29,7 +30,7 @@ export class OverviewView implements View {
     return { ...table, caption: `Functions, run by ${counted(lanes.length, 'worker')}` };
   }
 
-  picture(): string {
-    return this.graph.picture();
+  picture(stage: Stage): Picture[] {
+    return [...this.graph.picture(), ...this.timeline.picture(stage)];
   }
 }

@@ -1,11 +1,13 @@
 /** A table that is changed in place: rows keep their elements, so that focus and selection stay. */
 
 import { el, say, set } from '../drawing/dom';
+import { colourAt } from '../drawing/palette';
 
 export interface Cell {
   text: string;
   number?: boolean;
-  colour?: string;
+  /** The place of a colour, shown before the text. */
+  colour?: number;
   title?: string;
 }
 
@@ -94,7 +96,7 @@ export class Rows {
       const td = element.childNodes[index] as HTMLElement;
       say(td.lastChild as HTMLElement, cell.text);
       if (cell.title !== undefined) set(td, { title: cell.title });
-      if (cell.colour !== undefined) (td.firstChild as HTMLElement).style.background = cell.colour;
+      if (cell.colour !== undefined) (td.firstChild as HTMLElement).style.background = colourAt(cell.colour);
     });
   }
 }

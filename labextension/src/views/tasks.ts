@@ -1,14 +1,17 @@
 /** The tasks as a table: failures first, sortable, with their errors. */
 
 import { button, el, say, set } from '../drawing/dom';
-import { colourOf } from '../drawing/palette';
+import { themeOf } from '../drawing/palette';
+import type { Picture } from '../drawing/pen';
 import type { Task } from '../model/model';
 import { count, cut, duration, moment } from '../model/words';
+import { nameOf } from './lanes';
 import { Rows, type Row } from './rows';
-import { nameOf } from './timeline';
+import { drawSheet } from './sheet';
 import type { Stage, Table, View } from './view';
 
 const SHOWN_MAX = 300;
+const COLUMNS = ['state', 'function', 'error', 'cell', 'worker', 'began', 'took', 'waited', 'attempt'];
 type Order = 'state' | 'function' | 'start' | 'took' | 'waited' | 'worker';
 
 export class TasksView implements View {
@@ -58,7 +61,12 @@ export class TasksView implements View {
 
   table(stage: Stage): Table {
     const rows = this.found(stage).slice(0, 1_000).map(task => this.row(task, stage).cells.map(cell => cell.text));
-    return { caption: 'Tasks', columns: ['state', 'function', 'error', 'cell', 'worker', 'began', 'took', 'waited', 'attempt'], rows };
+    return { caption: 'Tasks', columns: COLUMNS, rows };
+  }
+
+  picture(stage: Stage): Picture[] {
+    const rows = this.found(stage).map(task => this.row(task, stage));
+    return [drawSheet({ title: `${count(rows.length)} tasks that are known one by one`, columns: COLUMNS, rows }, themeOf(this.element))];
   }
 
   private again(): void {
@@ -112,7 +120,7 @@ export class TasksView implements View {
       key: `${task.id}`, task: task.id, selected: task.id === stage.task, failed: task.failed,
       cells: [
         { text: task.failed ? '✕ failed' : isRunning ? '● running' : '✓ finished' },
-        { text: cut(model.nameOf(task.node), 60), colour: colourOf(task.node) },
+        { text: cut(model.nameOf(task.node), 60), colour: model.colourOf(task.node) },
         { text: cut(text.split('\n')[0] ?? '', 120), title: text },
         { text: model.cellOf(task.node)?.label ?? '' },
         { text: lane ? nameOf(lane) : '' },

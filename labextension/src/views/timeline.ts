@@ -3,32 +3,18 @@
  * near by the single tasks. All of the session can be reached.
  */
 
-import { CanvasPen, SvgPen, type Pen } from '../drawing/pen';
 import { button, el, say, set } from '../drawing/dom';
-import { colourOf, themeOf, type Theme } from '../drawing/palette';
+import { themeOf, type Theme } from '../drawing/palette';
+import { CanvasPen, SvgPen, type Pen, type Picture } from '../drawing/pen';
 import type { Lane, Model, Task } from '../model/model';
-import { ACTIVITIES, count, counted, cut, duration, moment } from '../model/words';
+import { ACTIVITIES, counted, cut, duration, moment } from '../model/words';
+import { AXIS, labelWidth, Lanes, nameOf, RIGHT, type Drawn, type Hit, type Span } from './lanes';
+import { drawLegend, Legend } from './legend';
 import type { Stage, Table, View } from './view';
 
 const LANE_MIN = 24;
 const LANE_MAX = 38;
-const LABEL = 112;
-const AXIS = 20;
-const SINGLES_MAX = 5_000;
 const SHORTEST_US = 200;
-
-interface Span {
-  from: number;
-  to: number;
-}
-
-interface Hit {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-  task: Task;
-}
 
 export class TimelineView implements View {
   readonly id = 'timeline';
@@ -40,6 +26,7 @@ export class TimelineView implements View {
   private readonly tip = el('div', { class: 'tip', hidden: true });
   private readonly note = el('span');
   private readonly liveButton: HTMLButtonElement;
+  private readonly legend: Legend | undefined;
   private readonly empty = el('div', { class: 'empty' }, 'No worker has done anything yet.');
   private span: Span | undefined;
   private drag: { from: number; to: number } | undefined;
@@ -48,14 +35,18 @@ export class TimelineView implements View {
   private asked: Span | undefined;
   private lane = LANE_MIN;
 
-  constructor() {
+  /** `hasLegend` says which colour is which function: not needed where the graph stands beside it. */
+  constructor(hasLegend = true) {
+    this.legend = hasLegend ? new Legend() : undefined;
     this.liveButton = button('All', 'Show the whole session and follow it', () => this.zoom(undefined));
     const near = button('+', 'Zoom in', () => this.scale(0.5));
     const far = button('−', 'Zoom out', () => this.scale(2));
     const left = button('◀', 'Earlier', () => this.move(-0.3));
     const right = button('▶', 'Later', () => this.move(0.3));
     this.scroll.append(this.empty, this.canvas, this.tip);
-    this.element.append(el('div', { class: 'row' }, this.liveButton, near, far, left, right, this.note), this.scroll);
+    this.element.append(el('div', { class: 'row' }, this.liveButton, near, far, left, right, this.note));
+    if (this.legend) this.element.append(this.legend.element);
+    this.element.append(this.scroll);
     this.listen();
   }
 
@@ -66,6 +57,7 @@ export class TimelineView implements View {
     this.empty.hidden = lanes.length > 0;
     this.canvas.hidden = !lanes.length;
     if (!lanes.length) return;
+    this.legend?.update(stage);
     const width = this.scroll.clientWidth;
     this.lane = Math.max(LANE_MIN, Math.min(LANE_MAX, (this.scroll.clientHeight - AXIS - 4) / lanes.length));
     const height = lanes.length * this.lane + AXIS;
@@ -81,7 +73,13 @@ export class TimelineView implements View {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const theme = themeOf(this.element);
-    const note = this.draw(new CanvasPen(context, theme.font), width, lanes, theme, stage);
+    const { note, hits, marks } = this.draw(new CanvasPen(context, theme.font), width, lanes, theme, stage);
+    this.hits = hits;
+    if (this.drag) {
+      const from = Math.min(this.drag.from, this.drag.to);
+      new CanvasPen(context, theme.font).rect(from, 0, Math.abs(this.drag.to - this.drag.from), height - AXIS, theme.accent, 0.2);
+    }
+    set(this.canvas, { 'data-marks': marks });
     say(this.note, note);
     set(this.liveButton, { 'aria-pressed': String(!this.span) });
     set(this.canvas, { 'aria-label': `Timeline of ${counted(lanes.length, 'worker')}. ${note}. Arrow keys move, plus and minus zoom.` });
@@ -112,13 +110,14 @@ export class TimelineView implements View {
     };
   }
 
-  picture(stage: Stage): string {
+  picture(stage: Stage): Picture[] {
     const lanes = stage.model.lanes.filter(Boolean);
     const theme = themeOf(this.element);
     const width = Math.max(400, this.scroll.clientWidth);
-    const pen = new SvgPen(width, lanes.length * this.lane + AXIS, theme.ground, theme.font);
+    const pen = new SvgPen();
     this.draw(pen, width, lanes, theme, stage);
-    return pen.toString();
+    const own = pen.picture(width, lanes.length * this.lane + AXIS);
+    return this.legend ? [drawLegend(stage.model, width, theme), own] : [own];
   }
 
   /** What is seen now, in microseconds of the session. */
@@ -135,97 +134,8 @@ export class TimelineView implements View {
     return { from: Math.min(from, to - 1_000), to };
   }
 
-  private draw(pen: Pen, width: number, lanes: readonly Lane[], theme: Theme, stage: Stage): string {
-    const { model } = stage;
-    const span = this.shown(stage);
-    const stretch = span.to - span.from;
-    const left = Math.min(LABEL, width * 0.3);
-    const scale = (width - left - 8) / stretch;
-    const x = (us: number): number => left + (us - span.from) * scale;
-    this.hits = [];
-    const tasks: Task[] = [];
-    let sampled = false;
-    for (const task of model.tasks.values()) {
-      if (task.lane < 0 || task.endUs < span.from || task.startUs > span.to) continue;
-      tasks.push(task);
-      sampled ||= task.weight > 1;
-    }
-    const single = tasks.length <= SINGLES_MAX;
-    const withTiles = !single || sampled;
-    const rows = new Map(lanes.map((lane, index) => [lane.place, index]));
-    lanes.forEach((lane, index) => {
-      const y = index * this.lane;
-      const sign = ACTIVITIES[lane.activity]?.sign ?? '';
-      pen.text(6, y + this.lane / 2 + 4, `${sign} ${cut(nameOf(lane), 15)}`, lane.activity === 'GONE' ? theme.faint : theme.ink, 11);
-      pen.rect(left, y + 3, width - left - 8, this.lane - 6, theme.raised);
-    });
-    if (withTiles) this.tiles(pen, lanes, stage, x, span, single ? 0.35 : 1);
-    if (single) this.singles(pen, [...tasks, ...model.running()], rows, x, span, theme, stage);
-    else for (const task of model.running()) this.singles(pen, [task], rows, x, span, theme, stage);
-    this.axis(pen, lanes.length * this.lane, left, width - 8, span, theme);
-    if (this.drag) {
-      const [a, b] = [Math.min(this.drag.from, this.drag.to), Math.max(this.drag.from, this.drag.to)];
-      pen.rect(a, 0, b - a, lanes.length * this.lane, theme.accent, 0.2);
-    }
-    const known = `${count(tasks.length)} tasks drawn one by one`;
-    const busy = single ? (sampled ? `${known}, of many more` : known) : `${count(tasks.length)} tasks as tiles; zoom in to see single ones`;
-    return `${duration(stretch)} · ${busy}`;
-  }
-
-  private tiles(pen: Pen, lanes: readonly Lane[], stage: Stage, x: (us: number) => number, span: Span, alpha: number): void {
-    const { model } = stage;
-    lanes.forEach((lane, index) => {
-      for (const [at, busy, node] of model.bins.get(lane.place)?.values() ?? []) {
-        const [from, to] = [at * model.binWidthUs, (at + 1) * model.binWidthUs];
-        if (to < span.from || from > span.to) continue;
-        const tall = Math.max(1.5, ((this.lane - 6) * busy) / 1000);
-        const start = x(Math.max(from, span.from));
-        const wide = Math.max(1, x(Math.min(to, span.to)) - start);
-        pen.rect(start, index * this.lane + this.lane - 3 - tall, wide, tall, colourOf(node), alpha);
-      }
-    });
-  }
-
-  private singles(
-    pen: Pen, tasks: readonly Task[], rows: ReadonlyMap<number, number>, x: (us: number) => number, span: Span, theme: Theme, stage: Stage
-  ): void {
-    const open = new Map<number, number[]>();
-    for (const task of [...tasks].sort((a, b) => a.startUs - b.startUs || b.endUs - a.endUs)) {
-      const row = rows.get(task.lane);
-      if (row === undefined) continue;
-      const endUs = task.endUs < 0 ? stage.model.nowUs : task.endUs;
-      const ends = (open.get(task.lane) ?? []).filter(end => end > task.startUs);
-      const depth = Math.min(ends.length, 3);
-      ends.push(endUs);
-      open.set(task.lane, ends);
-      const left = x(Math.max(task.startUs, span.from));
-      const wide = Math.max(1, x(Math.min(endUs, span.to)) - left - (x(endUs) - x(task.startUs) > 4 ? 1 : 0));
-      const top = row * this.lane + 4 + depth * 4;
-      const tall = this.lane - 8 - depth * 4;
-      const colour = colourOf(task.node);
-      const isRelated = stage.node < 0 || stage.node === task.node;
-      pen.rect(left, top, wide, tall, colour, !isRelated ? 0.25 : task.endUs < 0 ? 0.6 : 1);
-      if (task.failed) {
-        pen.rect(left, top, Math.max(wide, 2), 4, theme.bad);
-        pen.outline(left, top, Math.max(wide, 2), tall, theme.bad, 1.5);
-      }
-      if (task.id === stage.task) pen.outline(left - 1, top - 1, wide + 2, tall + 2, theme.ink, 2);
-      if (wide > 46 && !depth) pen.text(left + 5, top + tall / 2 + 4, cut(`${task.failed ? '✕ ' : ''}${stage.model.nameOf(task.node)}`, Math.floor(wide / 7)), '#ffffff', 10.5);
-      this.hits.push({ x: left, y: top, width: Math.max(wide, 2), height: tall, task });
-    }
-  }
-
-  private axis(pen: Pen, y: number, left: number, right: number, span: Span, theme: Theme): void {
-    const stretch = span.to - span.from;
-    const wanted = Math.max(2, Math.floor((right - left) / 90));
-    const rough = stretch / wanted;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= rough) ?? rough;
-    for (let at = Math.ceil(span.from / step) * step; at <= span.to; at += step) {
-      const place = left + ((at - span.from) / stretch) * (right - left);
-      pen.line(place, 0, place, y + 3, theme.line, 0.5);
-      if (place < right - 24) pen.text(place, y + 14, moment(at, stretch), theme.faint, 10, place < left + 12 ? 'start' : 'middle');
-    }
+  private draw(pen: Pen, width: number, lanes: readonly Lane[], theme: Theme, stage: Stage): Drawn {
+    return new Lanes(pen, lanes, width, this.lane, this.shown(stage), theme, stage).draw();
   }
 
   private zoom(span: Span | undefined): void {
@@ -258,8 +168,8 @@ export class TimelineView implements View {
   private timeAt(x: number): number {
     const span = this.shown(this.stage!);
     const width = this.scroll.clientWidth;
-    const left = Math.min(LABEL, width * 0.3);
-    return span.from + ((x - left) / (width - left - 8)) * (span.to - span.from);
+    const left = labelWidth(width);
+    return span.from + ((x - left) / (width - left - RIGHT)) * (span.to - span.from);
   }
 
   private hit(x: number, y: number): Task | undefined {
@@ -277,7 +187,7 @@ export class TimelineView implements View {
     };
     this.canvas.addEventListener('pointerdown', event => {
       const [x] = at(event);
-      if (x < LABEL && this.scroll.clientWidth > 400) return;
+      if (x < labelWidth(this.scroll.clientWidth)) return;
       this.drag = { from: x, to: x };
       this.canvas.setPointerCapture(event.pointerId);
     });
@@ -342,8 +252,4 @@ export class TimelineView implements View {
 
 function lastUs(model: Model): number {
   return Math.max(0, ...model.nodes.map(node => node?.lastUs ?? 0));
-}
-
-export function nameOf(lane: Lane): string {
-  return lane.actor || `worker ${lane.worker}`;
 }

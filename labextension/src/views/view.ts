@@ -1,5 +1,6 @@
 /** What the views have in common. */
 
+import type { Picture } from '../drawing/pen';
 import type { Model, Task } from '../model/model';
 import type { Answer } from '../model/wire';
 import type { Relations } from '../model/relations';
@@ -35,6 +36,6 @@ export interface View {
   update(stage: Stage): void;
   /** The same as a table, for screen readers and for whoever prefers reading. */
   table(stage: Stage): Table;
-  /** The picture as it is now; none where there is nothing to draw. */
-  picture?(stage: Stage): string;
+  /** The pictures as they are now, one below the other: all there is in a list as far as it has room. */
+  picture(stage: Stage): Picture[];
 }

@@ -1,11 +1,11 @@
 /** The workers: what each does now, and how much of CPU and memory it used over time. */
 
 import { el, say, set } from '../drawing/dom';
-import { CanvasPen, SvgPen, type Pen } from '../drawing/pen';
-import { colourOf, themeOf, type Theme } from '../drawing/palette';
+import { themeOf, type Theme } from '../drawing/palette';
+import { CanvasPen, SvgPen, type Pen, type Picture } from '../drawing/pen';
 import type { Lane, Sample } from '../model/model';
 import { ACTIVITIES, bytes, cut, duration } from '../model/words';
-import { nameOf } from './timeline';
+import { nameOf } from './lanes';
 import type { Stage, Table, View } from './view';
 
 const HEIGHT = 34;
@@ -60,16 +60,17 @@ export class WorkersView implements View {
     };
   }
 
-  picture(stage: Stage): string {
-    const lanes = stage.model.lanes.filter(Boolean);
+  picture(stage: Stage): Picture[] {
     const theme = themeOf(this.element);
-    const pen = new SvgPen(480, lanes.length * 58 + 8, theme.ground, theme.font);
-    lanes.forEach((lane, index) => {
-      const y = index * 58;
-      pen.text(8, y + 16, `${ACTIVITIES[lane.activity]?.sign ?? ''} ${nameOf(lane)} · ${figures(lane)}`, theme.ink, 11);
-      this.lines(pen, 8, y + 20, 464, HEIGHT, stage.model.samples.get(lane.place) ?? [], lane, theme, stage.model.nowUs);
+    return stage.model.lanes.filter(Boolean).map(lane => {
+      const pen = new SvgPen();
+      const activity = ACTIVITIES[lane.activity];
+      pen.text(12, 20, `${activity?.sign ?? ''} ${nameOf(lane)}`, theme.ink, 12, 'start', 'bold');
+      pen.text(508, 20, figures(lane), theme.faint, 11, 'end');
+      pen.text(12, 36, `${activity?.word ?? lane.activity}${what(lane, stage)}`, theme.faint, 11);
+      this.lines(pen, 12, 42, 496, HEIGHT, stage.model.samples.get(lane.place) ?? [], lane, theme, stage);
+      return pen.picture(520, 42 + HEIGHT + 8);
     });
-    return pen.toString();
   }
 
   private add(lane: Lane, stage: Stage): Card {
@@ -100,12 +101,13 @@ export class WorkersView implements View {
     if (!context) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, HEIGHT);
-    this.lines(new CanvasPen(context, theme.font), 0, 0, width, HEIGHT, samples, lane, theme, stage.model.nowUs);
+    this.lines(new CanvasPen(context, theme.font), 0, 0, width, HEIGHT, samples, lane, theme, stage);
   }
 
   private lines(
-    pen: Pen, left: number, top: number, width: number, height: number, samples: readonly Sample[], lane: Lane, theme: Theme, nowUs: number
+    pen: Pen, left: number, top: number, width: number, height: number, samples: readonly Sample[], lane: Lane, theme: Theme, stage: Stage
   ): void {
+    const { nowUs } = stage.model;
     pen.line(left, top + height - 0.5, left + width, top + height - 0.5, theme.line);
     const first = samples[0];
     if (!first) return;
@@ -120,7 +122,7 @@ export class WorkersView implements View {
     });
     const points = samples.map(sample => [x(sample.atUs), top + height - 1 - Math.min(1.2, sample.cpu / 1000) * (height - 4) * 0.83] as const);
     const last = points[points.length - 1]!;
-    pen.path([...points, [left + width, last[1]]], colourOf(lane.node >= 0 ? lane.node : 0), 1.5);
+    pen.path([...points, [left + width, last[1]]], lane.node < 0 ? theme.accent : theme.colours[stage.model.colourOf(lane.node)]!, 1.5);
   }
 }
 

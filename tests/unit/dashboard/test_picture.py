@@ -14,7 +14,7 @@ import pytest
 from ray_jupyter.dashboard import frames, output, report
 from ray_jupyter.dashboard.feed import Feed
 from ray_jupyter.dashboard.model import Model
-from ray_jupyter.dashboard.picture import summary, to_svg
+from ray_jupyter.dashboard.picture import PALETTE, colours_of, summary, to_svg
 from ray_jupyter.testing.dashboard import Cluster
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -50,6 +50,15 @@ def test_the_numbers_are_in_words(frame: dict[str, Any]) -> None:
 def test_an_empty_session_has_a_picture(model: Model) -> None:
     empty = frames.snapshot(model, 1, 0, {"hints": [], "logs": deque(), "objects": []})
     ElementTree.fromstring(to_svg(empty))
+
+
+def test_functions_have_the_colours_of_the_live_view() -> None:
+    labextension = Path(__file__).parents[3] / "labextension"
+    told = json.loads((labextension / "test" / "colours.json").read_text())
+    assert colours_of(told["names"]) == [PALETTE[place] for place in told["places"]]
+    source = (labextension / "src" / "drawing" / "palette.ts").read_text()
+    light = source.split("LIGHT: readonly string[] = [")[1].split("]")[0]
+    assert tuple(re.findall("#[0-9a-f]{6}", light)) == PALETTE
 
 
 def test_the_output_has_something_for_everybody(frame: dict[str, Any]) -> None:
