@@ -30,13 +30,23 @@ def description(config: Config) -> str:
 
 
 def report(
-    config: Config, session_id: str, statistics: Mapping[str, Any], *, note: str = ""
-) -> str:
-    """Return what ``%ray_status`` shows: one line per subject, numbers first."""
+    config: Config, session_id: str, statistics: Mapping[str, Any], *, note: str = "",
+    older: str = "",
+) -> str:  # fmt: skip
+    """Return what ``%ray_status`` shows: one line per subject, numbers first.
+
+    Args:
+        config: of the session.
+        session_id: its name.
+        statistics: see ``Backend.statistics``.
+        note: goes behind what the session is.
+        older: what still runs a definition that has been replaced.
+    """
     rows = {
         "runtime": f"{description(config)}{note} · session {session_id[:8]}",
         "workers": _workers(statistics),
         "tasks": _tasks(statistics),
+        "older": older,
         "objects": _objects(statistics),
         "time": _time(statistics),
         "pids": " ".join(map(str, statistics["pids"])),

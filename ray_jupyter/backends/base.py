@@ -50,6 +50,7 @@ class Capability(Enum):
     QUEUED_CANCEL = "a call that waits inside an actor may be cancelled only when its turn comes"
     DROPPED_STREAMS = "a paused task whose stream nobody reads goes on, instead of being cancelled"
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
+    VERSIONS = "which version of a function or class something runs is not told"
     ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
 
     def refuse(self, backend: str) -> NoReturn:
@@ -220,7 +221,7 @@ class Backend(Protocol):
 
         Questions are the names in ``runtime.core.queries.ANSWERS``; every backend answers
         ``"cell"``, ``"cell_tasks"`` (by a cell's id), ``"list"``, ``"summarize"``, ``"trace"``, ``"changes"``,
-        ``"unwatch"``, ``"census"``, ``"object"``, ``"task"`` (see there), ``"failures"``,
+        ``"unwatch"``, ``"census"``, ``"object"``, ``"task"``, ``"versions"`` (see there), ``"failures"``,
         ``"references"`` and ``"unfinished"`` (see ``runtime.core.state.ClusterState.failures``).
 
         Raises:

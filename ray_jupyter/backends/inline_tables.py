@@ -14,8 +14,9 @@ from typing import Any
 
 from ray_jupyter.backends.inline_actors import InlineActors
 from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journal, kind_of
+from ray_jupyter.runtime.client.versions import version_of
 from ray_jupyter.runtime.protocol import changes
-from ray_jupyter.runtime.protocol.messages import ACTOR
+from ray_jupyter.runtime.protocol.messages import ACTOR, TASK
 from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
 
 _CELLS_MAX = 1_000
@@ -82,6 +83,8 @@ class Tables:
             return {}
         if question == "object":
             return self._object(argument)
+        if question == "versions":
+            return self._versions()
         raise KeyError(question)
 
     def statistics(self, store_limit_bytes: int) -> dict[str, Any]:
@@ -169,11 +172,27 @@ class Tables:
         row = self._object_row(object_id, len(value.payload), is_error=value.is_error)
         records = self._journal.records()
         found = [r for r in records if r[0] <= object_id < r[0] + max(1, r[9])]
+        actor = self._actors.by_id.get(object_id)
         return {
             "state": row["task_status"], "name": found[-1][2] if found else "",
             "cell": self._cell_of(object_id), "size_bytes": row["object_size"],
             "location": row["location"], "look": value.look or value.payload[:changes.LOOK_BYTES],
+            "version": "" if actor is None else version_of(actor.template.function),
+            "actor": "" if actor is None else "DEAD" if actor.death else "ALIVE",
         }  # fmt: skip
+
+    def _versions(self) -> dict[str, Any]:
+        """Return what ``runtime.core.versions.live`` does."""
+        counts = Counter(
+            (version_of(template.function), template.name, self._cell_of(task_id))
+            for task_id, template in list(self._journal.running.items())
+            if kind_of(template) == TASK
+        )
+        living = [actor for actor in self._actors.by_id.values() if not actor.death]
+        return {
+            "tasks": [(*key, count) for key, count in counts.items() if key[0]],
+            "actors": [(version_of(actor.template.function), actor.id) for actor in living],
+        }
 
     def _tasks(self) -> Iterator[Row]:
         for task_id, template in list(self._journal.running.items()):
@@ -182,6 +201,7 @@ class Tables:
                 "actor_id": None, "type": TASK_TYPES[kind_of(template)],
                 "func_or_class_name": template.name, "parent_task_id": 0, "worker_id": 0,
                 "worker_pid": self._pid, "required_resources": dict(template.resources),
+                "version": version_of(template.function) or None,
             }  # fmt: skip
         for record in reversed(self._journal.records()):
             (
@@ -209,6 +229,7 @@ class Tables:
                 "actor_id": actor_id, "class_name": class_name, "name": key[1] if key else "",
                 "state": "DEAD" if death else "ALIVE", "pid": self._pid,
                 "death_cause": death or None,
+                "version": None if death or actor is None else version_of(actor.template.function),
             }  # fmt: skip
 
     def _objects(self) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from ray_jupyter.notebook.arguments import MagicParser
 from ray_jupyter.notebook.cells import Cells
 from ray_jupyter.notebook.edits import EditedModules
 from ray_jupyter.notebook.output import TaskOutput
+from ray_jupyter.notebook.redefined import Redefined
 from ray_jupyter.notebook.results import Results
 from ray_jupyter.notebook.settings import RayMagics
 from ray_jupyter.notebook.stopping import stop_cell
@@ -64,6 +65,7 @@ class Extension:
         raw_cell: the source of the cell that runs, or ran last.
         cells: which runs, and which ones there were.
         output: where what tasks print is shown.
+        redefined: which functions and classes have another definition by now.
     """
 
     def __init__(self, shell: Shell, groups: Iterable[type[MagicGroup]]) -> None:
@@ -72,7 +74,8 @@ class Extension:
         self.raw_cell = ""
         self.cells = Cells(shell)
         self.output = TaskOutput(shell, self.cells, self.settings)
-        self.strips = Strips(shell, self.cells, self.output, self.settings)
+        self.redefined = Redefined(shell, self.cells)
+        self.strips = Strips(shell, self.cells, self.output, self.settings, self.redefined)
         self.edited = EditedModules(shell)
         self.results = Results(shell, self.settings)
         self._hooks = {"pre_run_cell": self._before_cell, "post_run_cell": self._after_cell}
@@ -89,7 +92,7 @@ class Extension:
             self.shell.events.register(event, hook)
         parsers = {parser.prog: parser for group in self._groups for parser in group.parsers}
         self._forget_completers = completion.install(self.shell, parsers)
-        self._show_refs_as_before = refs_shown.install(self.shell, self.cells)
+        self._show_refs_as_before = refs_shown.install(self.shell, self.cells, self.redefined)
         session.show_output = self.output
         session.on_attach.append(self.cells.attach)
         session.on_end.append(self.strips.before_end)
@@ -132,6 +135,8 @@ class Extension:
             with suppress(KeyboardInterrupt):  # once more than there is to do
                 if line := stop_cell(self.cells.current):
                     print(line)
+        if line := self.redefined.after_cell():
+            print(line)
         self.strips.after_cell()
         for group in self._groups:
             group.after_cell()

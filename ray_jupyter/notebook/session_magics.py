@@ -117,7 +117,10 @@ class SessionMagics(MagicGroup):
                 raise UsageError(f"%ray_status --objects: {problem}") from None
         else:
             config, statistics = running_config(), backend.statistics()
-            print(status.report(config, backend.session_id, statistics, note=attached()))
+            older = self.extension.redefined.now()
+            print(status.report(
+                config, backend.session_id, statistics, note=attached(), older=older
+            ))  # fmt: skip
 
     def _settings(self, options: argparse.Namespace) -> dict[str, Any]:
         """Return what the line asks for, checked, as fields of ``config.Config``."""

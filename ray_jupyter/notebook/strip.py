@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 from ray_jupyter.config import format_size
@@ -24,6 +25,7 @@ _STYLE = (
 
 Report = Mapping[str, Any]
 """See ``runtime.core.cells.report``."""
+_NONE: Mapping[str, int] = MappingProxyType({})
 _Row = tuple[str, int, int, int, int]
 
 
@@ -32,18 +34,23 @@ def html(text: str) -> str:
     return f'<div style="{_STYLE}">{escape(text)}</div>'
 
 
-def progress(report: Report, now_ns: int, bars: Sequence[str] = ()) -> str:
+def progress(
+    report: Report, now_ns: int, bars: Sequence[str] = (), *, older: Mapping[str, int] = _NONE
+) -> str:
     """Return a line per function, what its tasks show as progress of their own, and the time.
 
     Args:
         report: of the cell.
         now_ns: of the same clock.
         bars: lines that tasks write over and over.
+        older: see ``summary``.
     """
     rows: list[_Row] = sorted(report["functions"], key=lambda row: row[1] == row[3] + row[4])
     shown = rows[:FUNCTIONS_MAX]
     width = max(len(_short(row[0])) for row in shown)
-    lines = [_function(row, width) for row in shown]
+    lines = [
+        _function(row, width) + (" · older definition" if row[0] in older else "") for row in shown
+    ]
     if len(rows) > len(shown):
         lines.append(f"… {len(rows) - len(shown)} more functions")
     lines += [f"  {bar.strip()[:_BAR_LINE_CHARS]}" for bar in bars[:BARS_MAX]]
@@ -52,13 +59,16 @@ def progress(report: Report, now_ns: int, bars: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def summary(report: Report, *, peak_bytes: int = 0, why: str = "") -> str:
+def summary(
+    report: Report, *, peak_bytes: int = 0, why: str = "", older: Mapping[str, int] = _NONE
+) -> str:
     """Return the line that stays, with a second one when the numbers say something.
 
     Args:
         report: of the cell.
         peak_bytes: most memory that was seen in use by workers and their objects; 0 if unknown.
         why: what the first failure says.
+        older: by function, how many tasks were not done when it got another definition.
     """
     tasks = sum(row[1] for row in report["functions"])
     cancelled = report["cancelled"]
@@ -74,6 +84,9 @@ def summary(report: Report, *, peak_bytes: int = 0, why: str = "") -> str:
     if cancelled:
         parts.append(f"{cancelled:,} cancelled")
     parts.append(f"{failed:,} failed{f': {why}' if why and failed else ''}")
+    if older:
+        counts = " and ".join(f"{count:,} of {_short(name)}" for name, count in older.items())
+        parts.append(f"{counts} with an older definition")
     return "\n".join([" · ".join(parts), *_hints(report, span_ns)])
 
 

@@ -19,6 +19,7 @@ from ray_jupyter.errors import RaySystemError
 from ray_jupyter.notebook import Shell, strip
 from ray_jupyter.notebook.cells import Cell, Cells
 from ray_jupyter.notebook.output import TaskOutput, is_captured, send
+from ray_jupyter.notebook.redefined import Redefined
 from ray_jupyter.notebook.settings import RayMagics
 from ray_jupyter.runtime.client.task_errors import text_of_task_error
 from ray_jupyter.runtime.protocol.messages import FAILED
@@ -47,7 +48,11 @@ class _Watched:
 class Strips:
     """The strips of a shell's cells."""
 
-    def __init__(self, shell: Shell, cells: Cells, output: TaskOutput, settings: RayMagics) -> None:
+    def __init__(
+        self, shell: Shell, cells: Cells, output: TaskOutput, settings: RayMagics,
+        redefined: Redefined,
+    ) -> None:  # fmt: skip
+        self._redefined = redefined
         self._shell = shell
         self._cells = cells
         self._output = output
@@ -145,12 +150,14 @@ class Strips:
                     self._show(watched, _LEFT)
             return
         now_ns = time.monotonic_ns()
+        older = self._redefined.in_cell(cell)
         took_ns = (now_ns if report["unfinished"] else report["last_ns"]) - report["first_ns"]
         watched.next_s = time.monotonic() + min(took_ns / 1e11, 5.0)
         watched.peak_bytes = max(watched.peak_bytes, _used_bytes(report))
         if report["unfinished"]:
             if took_ns >= LOOK_S * 1e9 and self._settings.strip == "live":
-                self._show(watched, strip.progress(report, now_ns, self._output.bars(cell)))
+                bars = self._output.bars(cell)
+                self._show(watched, strip.progress(report, now_ns, bars, older=older))
             return
         if not (watched.is_over or is_last):
             return  # it may submit more
@@ -159,7 +166,9 @@ class Strips:
             self._watched.append(_Watched(cell))
         self._output.finish(cell)
         if watched.is_shown or (took_ns >= LOOK_S * 1e9 and self._settings.strip != "off"):
-            text = strip.summary(report, peak_bytes=watched.peak_bytes, why=_why(report["error"]))
+            text = strip.summary(
+                report, peak_bytes=watched.peak_bytes, why=_why(report["error"]), older=older
+            )
             self._show(watched, text)
 
     def _show(self, watched: _Watched, text: str) -> None:

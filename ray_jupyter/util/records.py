@@ -77,7 +77,11 @@ def hexadecimal(number: int | None, session_id: str) -> str | None:
 
 @dataclass
 class TaskState(Record):
-    """One call of a remote function or of an actor's method; its last attempt."""
+    """One call of a remote function or of an actor's method; its last attempt.
+
+    ``version`` is ours: it tells the code that a task runs from what the function was before an
+    edit; ``None`` once the task has ended.
+    """
 
     task_id: str
     attempt_number: int
@@ -97,16 +101,24 @@ class TaskState(Record):
     start_time_ms: int | None = None
     end_time_ms: int | None = None
     error_message: str | None = None
+    version: str | None = None
 
     ids: ClassVar[frozenset[str]] = frozenset({"task_id", "actor_id", "parent_task_id"})
     details: ClassVar[frozenset[str]] = frozenset(
-        {"required_resources", "creation_time_ms", "start_time_ms", "end_time_ms", "error_message"}
+        {
+            "required_resources",
+            "creation_time_ms",
+            "start_time_ms",
+            "end_time_ms",
+            "error_message",
+            "version",
+        }
     )
 
 
 @dataclass
 class ActorState(Record):
-    """An actor, also after its end."""
+    """An actor, also after its end. ``version`` is ours: that of its class, while it lives."""
 
     actor_id: str
     class_name: str
@@ -117,9 +129,10 @@ class ActorState(Record):
     pid: int | None
     required_resources: dict[str, float] | None = None
     death_cause: str | None = None
+    version: str | None = None
 
     ids: ClassVar[frozenset[str]] = frozenset({"actor_id"})
-    details: ClassVar[frozenset[str]] = frozenset({"required_resources", "death_cause"})
+    details: ClassVar[frozenset[str]] = frozenset({"required_resources", "death_cause", "version"})
 
 
 @dataclass

@@ -107,7 +107,9 @@ def test_an_actor_keeps_its_version(start: Start, tmp_path: Path) -> None:
     kernel.run("old = Actor.remote()\nray.get(old.method.remote());")
     edit(tmp_path / "mine.py", "actor", "helper")
     text = kernel.run("ray.get([old.method.remote(), Actor.remote().method.remote()])")
-    assert text == "[('actor 1', ('helper 1', 0)), ('actor 22', ('helper 22', 0))]"
+    value, said = text.split("]1 actor (Actor) still runs the definition of In[")
+    assert value == "[('actor 1', ('helper 1', 0)), ('actor 22', ('helper 22', 0))"
+    assert said.endswith(" · Actor.remote(…) makes one of the new class\n")
 
 
 def test_a_worker_that_is_busy_follows_before_what_comes_next(start: Start, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class RayClusterBackend(Refusals, Names):
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
         Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
         Capability.ARGUMENTS, Capability.UNSEEN_ERRORS, Capability.QUEUED_CANCEL,
-        Capability.DROPPED_STREAMS,
+        Capability.DROPPED_STREAMS, Capability.VERSIONS,
     })  # fmt: skip
 
     def __init__(self, watch: Watch, *, is_driver: bool) -> None:

@@ -108,6 +108,8 @@ class Reports:
             Capability.REFERENCE_COUNTS.refuse("ray_cluster")
         if question == "memory":
             Capability.OBJECT_TABLE.refuse("ray_cluster")
+        if question == "versions":
+            Capability.VERSIONS.refuse("ray_cluster")
         raise KeyError(question)
 
     def _of_cell(self, question: str, cell_id: int) -> Any:

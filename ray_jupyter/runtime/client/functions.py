@@ -17,12 +17,14 @@ from ray_jupyter import environment
 from ray_jupyter.errors import SerializationError
 from ray_jupyter.runtime.client.carried import notice
 from ray_jupyter.runtime.client.modules import WATCH, Edits
+from ray_jupyter.runtime.client.versions import version_of
 from ray_jupyter.runtime.protocol.messages import (
     COMPANION,
     EDITED,
     METHOD,
     RUNTIME_ENV,
     TASK,
+    VERSION,
     Definition,
 )
 from ray_jupyter.runtime.protocol.specs import NODE_ID, RESOURCE_UNITS, TaskTemplate
@@ -105,6 +107,8 @@ class Functions:
         options = tuple(sorted(extras.items()))
         edits = self.edits() if kind != METHOD else ()  # an actor keeps what it has
         options += ((EDITED, edits),) if edits else ()
+        version = version_of(template.function) if kind != METHOD else ""
+        options += ((VERSION, version),) if version else ()
         options += tuple((COMPANION, object_id) for object_id in companions)
         key = (
             digest, kind, template.name, template.num_returns, resources,

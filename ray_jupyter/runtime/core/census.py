@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from ray_jupyter.runtime.core import records
-from ray_jupyter.runtime.core.state import ClusterState, ObjectRecord
+from ray_jupyter.runtime.core import records, versions
+from ray_jupyter.runtime.core.state import ActorRecord, ClusterState, ObjectRecord
 from ray_jupyter.runtime.core.transitions import FAILED, FINISHED, running, state_of
 from ray_jupyter.runtime.protocol.changes import LOOK_BYTES
 from ray_jupyter.runtime.protocol.messages import SPILLED, STORED
@@ -46,7 +46,8 @@ def one(state: ClusterState, object_id: int) -> dict[str, Any]:
     """Return what is known of an object; nothing if it is not there.
 
     Keys: ``state`` (of its task), ``name`` (of its function; empty if it was put, or
-    is forgotten), ``cell``, ``size_bytes``, ``location``, ``look`` (see ``largest``).
+    is forgotten), ``cell``, ``size_bytes``, ``location``, ``look`` (see ``largest``), ``version`` (of
+    what makes it, while it is made; of an actor), ``actor`` (Ray's state, if it is one).
     """
     record = state.objects.get(object_id)
     if record is None:
@@ -60,7 +61,25 @@ def one(state: ClusterState, object_id: int) -> dict[str, Any]:
     return {
         "state": task_status(record, running(state)), "name": name, "cell": cell, "size_bytes": _size_bytes(record),
         "location": location(record), "look": look(record),
+        "version": versions.of_object(state, record), "actor": _actor(state, object_id),
     }  # fmt: skip
+
+
+def _actor(state: ClusterState, actor_id: int) -> str:
+    actor = state.actors.get(actor_id)
+    return actor_status(state, actor) if actor is not None else ""
+
+
+def actor_status(state: ClusterState, actor: ActorRecord) -> str:
+    """Return Ray's state of an actor that somebody has a handle of."""
+    creation = state.tasks.get(actor.id)
+    if actor.cause is not None:
+        return "DEAD"
+    if creation is None:
+        return "ALIVE"
+    if creation.missing:
+        return "DEPENDENCIES_UNREADY"
+    return "RESTARTING" if actor.restarts else "PENDING_CREATION"
 
 
 def task_status(record: ObjectRecord, tops: set[int]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ray_jupyter.runtime.core import cells
+from ray_jupyter.runtime.core import cells, versions
 from ray_jupyter.runtime.core.state import ClusterState
 from ray_jupyter.runtime.core.transitions import running, state_of
 from ray_jupyter.runtime.protocol.messages import METHOD
@@ -239,4 +239,5 @@ ANSWERS: dict[str, Callable[[ClusterState, Any], Any]] = {
     "census": census,
     "object": object_now,
     "task": task_given,
+    "versions": lambda state, _: versions.live(state),
 }

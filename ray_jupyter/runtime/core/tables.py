@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from ray_jupyter.runtime.core import records
-from ray_jupyter.runtime.core.census import location, task_status
+from ray_jupyter.runtime.core import records, versions
+from ray_jupyter.runtime.core.census import actor_status, location, task_status
 from ray_jupyter.runtime.core.state import (
     ActorRecord,
     ClientRecord,
@@ -17,7 +17,7 @@ from ray_jupyter.runtime.core.state import (
     ObjectRecord,
 )
 from ray_jupyter.runtime.core.transitions import running, state_of
-from ray_jupyter.runtime.protocol.messages import ACTOR, TASK_EVENTS
+from ray_jupyter.runtime.protocol.messages import ACTOR, TASK_EVENTS, VERSION
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
 
@@ -32,7 +32,7 @@ def tasks(state: ClusterState) -> Iterator[Row]:
             worker.pid if worker else None, worker.id if worker else None,
             task.template.kind, task.actor.id if task.actor else None, task.attempt, None,
             (task.submit_ns, None, None),
-        ) | {"required_resources": amounts(task.shape)}  # fmt: skip
+        ) | {"required_resources": amounts(task.shape), "version": versions.of_task(task) or None}  # fmt: skip
     for record in reversed(state.records):
         (
             task_id, parent, name, status, pid, submit_ns, start_ns, end_ns, attempt,
@@ -83,21 +83,14 @@ def actors(state: ClusterState) -> Iterator[Row]:
 def _actor_row(state: ClusterState, actor: ActorRecord) -> Row:
     worker = state.clients.get(actor.worker)
     creation = state.tasks.get(actor.id)
-    if actor.cause is not None:
-        status = "DEAD"
-    elif creation is None:
-        status = "ALIVE"
-    elif creation.missing:
-        status = "DEPENDENCIES_UNREADY"
-    else:
-        status = "RESTARTING" if actor.restarts else "PENDING_CREATION"
     lease = worker.lease if worker is not None else creation.shape if creation else None
     return {
-        "actor_id": actor.id, "class_name": actor.name, "state": status,
+        "actor_id": actor.id, "class_name": actor.name, "state": actor_status(state, actor),
         "name": actor.name_key[1] if actor.name_key else "",
         "pid": worker.pid if worker else None,
         "death_cause": actor.cause[1] if actor.cause is not None else None,
         "required_resources": amounts(lease) if lease is not None else None,
+        "version": actor.options.get(VERSION),
     }  # fmt: skip
 
 

@@ -134,6 +134,8 @@ COMPANION = "companion"
 EDITED = "edited"
 """The extra that tells which modules of the user's have been edited, and when: before a worker
 loads the function, it forgets what it has imported of them earlier. See ``client.modules``."""
+VERSION = "version"
+"""The extra that tells one version of a function or class from another: see ``client.versions``."""
 STREAMING = "streaming"
 """The extra of a template whose calls yield: most items that wait untaken; 0 is no limit. A
 call makes one object, the completion; items get ids as they come."""

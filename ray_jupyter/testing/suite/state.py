@@ -14,6 +14,7 @@ import pytest
 import ray_jupyter as ray
 from ray_jupyter import session
 from ray_jupyter.backends.base import Capability
+from ray_jupyter.runtime.client.versions import version_of
 from ray_jupyter.runtime.protocol.changes import EndedTask
 from ray_jupyter.runtime.store.looks import glance
 from ray_jupyter.testing.suite.base import BackendSuite, echo, eventually, fail
@@ -246,10 +247,31 @@ class StateTests(BackendSuite):
         assert told == {
             "state": "FINISHED", "name": "ones", "cell": cell, "size_bytes": 0,
             "location": "MEMORY", "look": "ndarray (200, 300) float64",
+            "version": "", "actor": "",
         }  # fmt: skip
         small = ray.put(np.zeros(3))
         assert glance(backend.query("object", small.id)["look"]) == "ndarray (3,) float64"
         assert backend.query("object", 12345) == {}
+
+    def test_versions(self) -> None:
+        self.needs(Capability.VERSIONS)
+
+        def work() -> Any:
+            return session.connected().query("versions")
+
+        class Held:
+            pass
+
+        backend = session.connected()
+        cell = backend.begin_cell()
+        inside = ray.get(ray.remote(work).remote())
+        assert (version_of(work), "work", cell, 1) in inside["tasks"]
+        actor = ray.remote(Held).remote()
+        assert (version_of(Held), actor._ref.id) in backend.query("versions")["actors"]
+        assert backend.query("object", actor._ref.id)["version"] == version_of(Held)
+        found = state.get_actor(actor._ref.hex())
+        assert found is not None
+        assert found.version == version_of(Held)
 
 
 def drawn() -> list[dict[str, Any]]:

@@ -51,6 +51,15 @@ def test_the_line_that_stays() -> None:
     assert strip.summary(report()) == "40 tasks · 2.0 s · 6.0 s CPU · 3.0× · 0 failed"
 
 
+def test_what_runs_an_older_definition_is_marked() -> None:
+    functions = [("work", 40, 2, 35, 0), ("load", 10, 0, 10, 0)]
+    text = strip.progress(report(functions=functions), 8 * SECOND, older={"work": 5})
+    assert "35/40 · 2 running · older definition\n" in text
+    assert "10/10\n" in text
+    line = strip.summary(report(), older={"work": 5, "load": 1})
+    assert line.endswith(" · 0 failed · 5 of work and 1 of load with an older definition")
+
+
 def test_what_was_cancelled_has_not_failed() -> None:
     found = report(functions=[("work", 5, 0, 1, 4)], cancelled=3)
     assert strip.summary(found).endswith("3.0× · 3 cancelled · 1 failed")

@@ -43,7 +43,9 @@ def test_the_definition_says_all(client: Any, scheduler: Any) -> None:
     assert template_id == registration.id
     kind, name, function, held, resources, num_returns, max_retries, method, extras = definition
     assert (kind, name, held, num_returns, max_retries, method) == ("task", "add", (), 2, 5, "")
-    assert extras == ()
+    [(extra, version)] = extras
+    assert extra == m.VERSION
+    assert "test_the_definition_says_all.<locals>.<lambda>@" in version
     assert resources == (("CPU", 5000),)
     loaded, retry_exceptions = deserialize(function)
     assert (loaded(1), retry_exceptions) == (2, (ValueError,))

@@ -66,15 +66,16 @@ def test_one_object_knows_who_makes_it_and_who_made_it(session: Any) -> None:
     one = ANSWERS["object"]
     session.join(1)
     session(e.CellBegan(0, 5))
-    session.submit(10, template=session.define(returns=2))
+    session.submit(10, template=session.define(returns=2, extras=((m.VERSION, "f@1"),)))
     told = one(session.state, 11)
     assert (told["state"], told["name"], told["cell"], told["location"]) == (
         "RUNNING", "work", 5, "",
     )  # fmt: skip
+    assert told["version"] == "f@1"
     session.finish(1, 10, [(b"a", ()), (b"bc", ())])
     assert one(session.state, 11) == {
         "state": "FINISHED", "name": "work", "cell": 5, "size_bytes": 2, "location": "MESSAGE",
-        "look": b"bc",
+        "look": b"bc", "version": "", "actor": "",
     }  # fmt: skip
     session(e.Put(0, [(20, b"value", ())]))
     assert (one(session.state, 20)["name"], one(session.state, 99)) == ("", {})
