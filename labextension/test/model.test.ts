@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Model, TASKS_MAX } from '../src/model/model';
-import type { Frame, TaskRow } from '../src/model/wire';
+import { headingOf, isMachine, rowsOf } from '../src/model/machines';
+import type { Frame, LaneRow, TaskRow } from '../src/model/wire';
 
 interface Recording {
   frames: Frame[];
@@ -94,4 +95,14 @@ test('a snapshot does not repeat log lines that deltas told', () => {
   model.apply(frame({ seq: 2, logs: [[5, 1, 1, 'stdout', 'a']] }));
   model.apply(frame({ kind: 'snapshot', seq: 3, logs: [[5, 1, 1, 'stdout', 'a'], [6, 1, 1, 'stdout', 'b']] }));
   assert.deepEqual(model.logs.map(row => row[4]), ['a', 'b']);
+});
+
+test('workers stand below their machines, in the order in which those came', () => {
+  const model = new Model();
+  const lane = (place: number, activity: string, machine: string): LaneRow => [place, place, 100 + place, activity, '', -1, 0, 0, 0, 0, 0, machine];
+  model.apply(frame({ kind: 'snapshot', lanes: [lane(0, 'RUNNING', 'a'), lane(1, 'GONE', 'b'), lane(2, 'IDLE', 'a')] }));
+  const rows = rowsOf(model.lanes).map(row => (isMachine(row) ? headingOf(row) : row.worker));
+  assert.deepEqual(rows, ['a · 1 of 2 workers busy', 0, 2, 'b · gone', 1]);
+  model.apply(frame({ seq: 2, lanes: [lane(0, 'IDLE', ''), lane(1, 'IDLE', ''), lane(2, 'IDLE', '')] }));
+  assert.equal(rowsOf(model.lanes).filter(isMachine).length, 0, 'one machine needs no name');
 });

@@ -129,7 +129,8 @@ class Tables:
             "tasks": [tuple(t._replace(error_text=texts.get(t.id, ""))) for t in tasks],
             "groups": [tuple(group) for group in groups],
             "live": [(*key[:2], count, key[2]) for key, count in live.items()],
-            "workers": [(0, self._pid, activity, "", len(running), tasks_here, since_ns)],
+            "workers": [(0, self._pid, activity, "", len(running), tasks_here, since_ns, "")],
+            "here": ("",),
             "totals": {
                 **{name: numbers[name] for name in names}, "store_limit_bytes": 0,
                 "live": len(running), "sent": len(running), "ready": 0,

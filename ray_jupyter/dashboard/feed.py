@@ -226,7 +226,7 @@ class Feed:
         now_s = time.monotonic()
         if now_s - self._measured_at_s >= HEARTBEAT_S:
             self._measured_at_s = now_s
-            model.measure(self._meter.read(row[1] for row in model.lanes if row[2] != "GONE"))
+            model.measure(self._meter.read(model.pids_here()))
 
     # Frames
 

@@ -27,7 +27,10 @@ COLUMNS = {
         "wall_us", "max_us", "first_us", "last_us",
     ],
     "edges": ["from", "to", "kind", "count"],
-    "lanes": ["worker", "pid", "activity", "actor", "node", "task", "since_us", "tasks", "cpu", "rss_bytes"],
+    "lanes": [
+        "worker", "pid", "activity", "actor", "node", "task", "since_us", "tasks", "cpu", "rss_bytes",
+        "machine",
+    ],
     "tasks": [
         "id", "node", "lane", "submit_us", "start_us", "end_us", "status", "attempt",
         "num_returns", "parent", "arguments", "weight",
@@ -81,8 +84,8 @@ class Model:
         self.changed: dict[str, set[int]] = {t: set() for t in ("cells", "nodes", "edges", "lanes")}
         self.name = name
         self._cursor = 0
-        self._runs: dict[int, int] = {}
-        """Places of cells by the ids of their runs."""
+        self._here: Sequence[str] = ()
+        self._runs: dict[int, int] = {}  # places of cells, by the ids of their runs
         self._cells: dict[str, int] = {"": 0}
         self._nodes: dict[tuple[str, str, int], int] = {}
         self._edges: dict[tuple[int, int, int], int] = {}
@@ -124,6 +127,7 @@ class Model:
         self._cursor = answer["cursor"]
         forgotten = self.totals["forgotten"] + answer["forgotten"]
         self.totals = answer["totals"] | {"forgotten": forgotten}
+        self._here = answer["here"]
         self._fold_workers(answer["workers"])
         for group in answer["groups"]:
             self._fold_group(Group(*group))
@@ -187,7 +191,7 @@ class Model:
     def _fold_workers(self, workers: Sequence[tuple[Any, ...]]) -> None:
         present = set()
         running = dict.fromkeys(range(len(self.nodes)), 0)
-        for worker, pid, activity, actor, number, tasks, since_ns in workers:
+        for worker, pid, activity, actor, number, tasks, since_ns, machine in workers:
             lane = self._lane(worker, pid)
             present.add(lane)
             first = [-1, 0, 0]
@@ -197,10 +201,10 @@ class Model:
                 if not index:
                     first = [node, task, self._us(max(since_ns, submit_ns))]
                     running[node] = running.get(node, 0) + (activity == "RUNNING")
-            self._set_lane(lane, [worker, pid, activity, _cut(actor), *first, number])
+            self._set_lane(lane, [worker, pid, activity, _cut(actor), *first, number], machine)
         for lane, row in enumerate(self.lanes):
             if lane not in present and row[2] != "GONE":
-                self._set_lane(lane, [*row[:2], "GONE", row[3], -1, 0, 0, 0])
+                self._set_lane(lane, [*row[:2], "GONE", row[3], -1, 0, 0, 0], row[10])
         for node, count in running.items():
             self._set(node, RUNNING, count)
 
@@ -229,9 +233,13 @@ class Model:
     def measure(self, usage: dict[int, tuple[int, int]]) -> None:
         """Note what the processes use now: (thousandths of a CPU, bytes of memory) by pid."""
         for lane, row in enumerate(self.lanes):
-            if row[1] in usage and row[8:] != list(usage[row[1]]):
-                row[8:] = usage[row[1]]
+            if row[10] in self._here and row[1] in usage and row[8:10] != list(usage[row[1]]):
+                row[8:10] = usage[row[1]]
                 self.changed["lanes"].add(lane)
+
+    def pids_here(self) -> list[int]:
+        """Return the pids of workers on the machines that can be looked into from here."""
+        return [row[1] for row in self.lanes if row[2] != "GONE" and row[10] in self._here]
 
     # Tables
 
@@ -271,13 +279,14 @@ class Model:
         lane = self._lanes.get(worker)
         if lane is None:
             lane = self._lanes[worker] = len(self.lanes)
-            self.lanes.append([worker, pid, "IDLE", "", -1, 0, 0, 0, 0, 0])
+            self.lanes.append([worker, pid, "IDLE", "", -1, 0, 0, 0, 0, 0, ""])
             self.changed["lanes"].add(lane)
         return lane
 
-    def _set_lane(self, lane: int, values: list[Any]) -> None:
-        if self.lanes[lane][:8] != values:
-            self.lanes[lane][:8] = values
+    def _set_lane(self, lane: int, values: list[Any], machine: str) -> None:
+        row = self.lanes[lane]
+        if row[:8] != values or row[10] != machine:
+            row[:8], row[10] = values, machine
             self.changed["lanes"].add(lane)
 
     def _set(self, node: int, field: int, value: int) -> None:

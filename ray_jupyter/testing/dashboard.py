@@ -46,7 +46,7 @@ class Cluster:
         return {
             "cursor": question["since"] + len(records), "forgotten": 0, "failures": self.failures,
             "tasks": [tuple(task) for task in tasks], "groups": [tuple(group) for group in groups],
-            "live": self.live, "workers": self.workers, "waiting": self.waiting,
+            "live": self.live, "workers": self.workers, "waiting": self.waiting, "here": ("",),
             "totals": {"live": 0, "objects": 0, **self.totals},
         }  # fmt: skip
 

@@ -106,6 +106,7 @@ canvas.lanes { cursor: crosshair; }
 .graph g.node:focus-visible { outline: none; }
 .graph g.node:focus-visible .box, .graph g.node.selected .box { stroke: var(--rd-accent); stroke-width: 2.5; }
 .workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 8px; padding: 8px 10px; }
+.machine { grid-column: 1 / -1; font-weight: 600; margin-top: 4px; }
 .worker { border: 1px solid var(--rd-line); border-radius: 5px; padding: 6px 9px; min-width: 0; }
 .worker.GONE { opacity: .55; }
 .worker b { font-weight: 600; }

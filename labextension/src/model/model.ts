@@ -50,6 +50,8 @@ export interface Lane {
   tasks: number;
   cpu: number;
   rssBytes: number;
+  /** The machine on which it runs; empty where there is only this one. */
+  machine: string;
 }
 
 export interface Task {
@@ -220,8 +222,8 @@ export class Model {
   }
 
   private takeLane(row: LaneRow, atUs: number): void {
-    const [place, worker, pid, activity, actor, node, task, sinceUs, tasks, cpu, rssBytes] = row;
-    this.lanes[place] = { place, worker, pid, activity, actor, node, task, sinceUs, tasks, cpu, rssBytes };
+    const [place, worker, pid, activity, actor, node, task, sinceUs, tasks, cpu, rssBytes, machine = ''] = row;
+    this.lanes[place] = { place, worker, pid, activity, actor, node, task, sinceUs, tasks, cpu, rssBytes, machine };
     const samples = this.samples.get(place) ?? [];
     this.samples.set(place, samples);
     const last = samples[samples.length - 1];

@@ -17,7 +17,7 @@ export type EdgeRow = [place: number, from: number, to: number, kind: number, co
 
 export type LaneRow = [
   place: number, worker: number, pid: number, activity: string, actor: string, node: number,
-  task: number, sinceUs: number, tasks: number, cpu: number, rssBytes: number
+  task: number, sinceUs: number, tasks: number, cpu: number, rssBytes: number, machine: string
 ];
 
 export type TaskRow = [

@@ -5,6 +5,7 @@
 
 import { inkOn, type Theme } from '../drawing/palette';
 import type { Pen } from '../drawing/pen';
+import { headingOf, isMachine, type Row } from '../model/machines';
 import type { Lane, Model, Task } from '../model/model';
 import { ACTIVITIES, count, cut, duration, moment } from '../model/words';
 import type { Stage } from './view';
@@ -46,6 +47,11 @@ export function nameOf(lane: Lane): string {
   return lane.actor || `worker ${lane.worker}`;
 }
 
+/** The name of a worker where the headings of machines are not seen. */
+export function placeOf(lane: Lane): string {
+  return lane.machine ? `${nameOf(lane)} on ${lane.machine}` : nameOf(lane);
+}
+
 /** Draws one state of the timeline; made anew for each drawing. */
 export class Lanes {
   private readonly hits: Hit[] = [];
@@ -56,7 +62,7 @@ export class Lanes {
 
   constructor(
     private readonly pen: Pen,
-    private readonly lanes: readonly Lane[],
+    private readonly lanes: readonly Row[],
     private readonly width: number,
     private readonly high: number,
     private readonly span: Span,
@@ -82,6 +88,10 @@ export class Lanes {
     const single = tasks.length <= SINGLES_MAX;
     this.lanes.forEach((lane, index) => {
       const y = index * high;
+      if (isMachine(lane)) {
+        pen.text(8, y + high / 2 + 6, headingOf(lane), theme.ink, 11, 'start', 'bold');
+        return;
+      }
       const isGone = lane.activity === 'GONE';
       const room = Math.floor((this.left - 26) / 6.2);
       pen.text(8, y + high / 2 + 4, ACTIVITIES[lane.activity]?.sign ?? '', isGone ? theme.faint : theme.ink, 11);
@@ -99,6 +109,7 @@ export class Lanes {
   private tiles(alpha: number): void {
     const { model, span, high, theme } = this;
     this.lanes.forEach((lane, index) => {
+      if (isMachine(lane)) return;
       for (const [at, busy, node] of model.bins.get(lane.place)?.values() ?? []) {
         const [from, to] = [at * model.binWidthUs, (at + 1) * model.binWidthUs];
         if (to < span.from || from > span.to) continue;
@@ -113,7 +124,7 @@ export class Lanes {
   }
 
   private singles(tasks: readonly Task[]): void {
-    const rows = new Map(this.lanes.map((lane, index) => [lane.place, index]));
+    const rows = new Map(this.lanes.flatMap((lane, index) => (isMachine(lane) ? [] : [[lane.place, index] as const])));
     const open = new Map<number, number[]>();
     for (const task of [...tasks].sort((a, b) => a.startUs - b.startUs || b.endUs - a.endUs)) {
       const row = rows.get(task.lane);

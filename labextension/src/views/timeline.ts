@@ -6,9 +6,10 @@
 import { button, el, say, set } from '../drawing/dom';
 import { themeOf, type Theme } from '../drawing/palette';
 import { CanvasPen, SvgPen, type Pen, type Picture } from '../drawing/pen';
-import type { Lane, Model, Task } from '../model/model';
+import { rowsOf, type Row } from '../model/machines';
+import type { Model, Task } from '../model/model';
 import { ACTIVITIES, counted, cut, duration, moment } from '../model/words';
-import { AXIS, labelWidth, Lanes, nameOf, RIGHT, type Drawn, type Hit, type Span } from './lanes';
+import { AXIS, labelWidth, Lanes, placeOf, RIGHT, type Drawn, type Hit, type Span } from './lanes';
 import { drawLegend, Legend } from './legend';
 import type { Stage, Table, View } from './view';
 
@@ -53,7 +54,7 @@ export class TimelineView implements View {
   update(stage: Stage): void {
     this.stage = stage;
     const { model } = stage;
-    const lanes = model.lanes.filter(Boolean);
+    const lanes = rowsOf(model.lanes.filter(Boolean));
     this.empty.hidden = lanes.length > 0;
     this.canvas.hidden = !lanes.length;
     if (!lanes.length) return;
@@ -82,7 +83,7 @@ export class TimelineView implements View {
     set(this.canvas, { 'data-marks': marks });
     say(this.note, note);
     set(this.liveButton, { 'aria-pressed': String(!this.span) });
-    set(this.canvas, { 'aria-label': `Timeline of ${counted(lanes.length, 'worker')}. ${note}. Arrow keys move, plus and minus zoom.` });
+    set(this.canvas, { 'aria-label': `Timeline of ${counted(model.lanes.filter(Boolean).length, 'worker')}. ${note}. Arrow keys move, plus and minus zoom.` });
   }
 
   table(stage: Stage): Table {
@@ -103,7 +104,7 @@ export class TimelineView implements View {
         }
         const most = [...byNode].sort((a, b) => b[1] - a[1])[0];
         return [
-          nameOf(lane), ACTIVITIES[lane.activity]?.word ?? '', lane.node < 0 ? '' : model.nameOf(lane.node), duration(busy),
+          placeOf(lane), ACTIVITIES[lane.activity]?.word ?? '', lane.node < 0 ? '' : model.nameOf(lane.node), duration(busy),
           most ? model.nameOf(most[0]) : ''
         ];
       })
@@ -111,7 +112,7 @@ export class TimelineView implements View {
   }
 
   picture(stage: Stage): Picture[] {
-    const lanes = stage.model.lanes.filter(Boolean);
+    const lanes = rowsOf(stage.model.lanes.filter(Boolean));
     const theme = themeOf(this.element);
     const width = Math.max(400, this.scroll.clientWidth);
     const pen = new SvgPen();
@@ -134,7 +135,7 @@ export class TimelineView implements View {
     return { from: Math.min(from, to - 1_000), to };
   }
 
-  private draw(pen: Pen, width: number, lanes: readonly Lane[], theme: Theme, stage: Stage): Drawn {
+  private draw(pen: Pen, width: number, lanes: readonly Row[], theme: Theme, stage: Stage): Drawn {
     return new Lanes(pen, lanes, width, this.lane, this.shown(stage), theme, stage).draw();
   }
 

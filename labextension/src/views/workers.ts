@@ -3,9 +3,10 @@
 import { el, say, set } from '../drawing/dom';
 import { themeOf, type Theme } from '../drawing/palette';
 import { CanvasPen, SvgPen, type Pen, type Picture } from '../drawing/pen';
+import { headingOf, isMachine, machinesOf, rowsOf } from '../model/machines';
 import type { Lane, Sample } from '../model/model';
 import { ACTIVITIES, bytes, cut, duration } from '../model/words';
-import { nameOf } from './lanes';
+import { nameOf, placeOf } from './lanes';
 import type { Stage, Table, View } from './view';
 
 const HEIGHT = 34;
@@ -25,6 +26,7 @@ export class WorkersView implements View {
 
   private readonly grid = el('div', { class: 'workers', role: 'list' });
   private readonly cards = new Map<number, Card>();
+  private readonly headings = new Map<string, HTMLElement>();
 
   constructor() {
     this.element.append(el('div', { class: 'scroll' }, this.grid));
@@ -47,6 +49,23 @@ export class WorkersView implements View {
       card.root.remove();
       this.cards.delete(place);
     }
+    this.arrange(stage);
+  }
+
+  /** Put the cards below the headings of their machines, where those have names. */
+  private arrange(stage: Stage): void {
+    const wanted: HTMLElement[] = [];
+    for (const machine of machinesOf(stage.model.lanes.filter(Boolean))) {
+      if (machine.name) {
+        const heading = this.headings.get(machine.name) ?? el('div', { class: 'machine', role: 'listitem' });
+        this.headings.set(machine.name, heading);
+        say(heading, headingOf(machine));
+        wanted.push(heading);
+      }
+      wanted.push(...machine.lanes.map(lane => this.cards.get(lane.place)!.root));
+    }
+    const is = this.grid.children;
+    if (wanted.length !== is.length || wanted.some((element, index) => is[index] !== element)) this.grid.replaceChildren(...wanted);
   }
 
   table(stage: Stage): Table {
@@ -54,7 +73,7 @@ export class WorkersView implements View {
       caption: 'Workers',
       columns: ['worker', 'pid', 'state', 'function', 'for', 'tasks with it', 'CPU', 'memory'],
       rows: stage.model.lanes.filter(Boolean).map(lane => [
-        nameOf(lane), lane.pid, ACTIVITIES[lane.activity]?.word ?? lane.activity, lane.node < 0 ? '' : stage.model.nameOf(lane.node),
+        placeOf(lane), lane.pid, ACTIVITIES[lane.activity]?.word ?? lane.activity, lane.node < 0 ? '' : stage.model.nameOf(lane.node),
         lane.task ? duration(stage.model.nowUs - lane.sinceUs) : '', lane.tasks, `${Math.round(lane.cpu / 10)} %`, bytes(lane.rssBytes)
       ])
     };
@@ -62,8 +81,12 @@ export class WorkersView implements View {
 
   picture(stage: Stage): Picture[] {
     const theme = themeOf(this.element);
-    return stage.model.lanes.filter(Boolean).map(lane => {
+    return rowsOf(stage.model.lanes.filter(Boolean)).map(lane => {
       const pen = new SvgPen();
+      if (isMachine(lane)) {
+        pen.text(12, 22, headingOf(lane), theme.ink, 13, 'start', 'bold');
+        return pen.picture(520, 32);
+      }
       const activity = ACTIVITIES[lane.activity];
       pen.text(12, 20, `${activity?.sign ?? ''} ${nameOf(lane)}`, theme.ink, 12, 'start', 'bold');
       pen.text(508, 20, figures(lane), theme.faint, 11, 'end');

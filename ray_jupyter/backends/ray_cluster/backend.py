@@ -27,7 +27,7 @@ from ray_jupyter.backends.ray_cluster.printed import (
     read_from_client,
 )
 from ray_jupyter.backends.ray_cluster.refusals import Refusals
-from ray_jupyter.backends.ray_cluster.reports import worker_number
+from ray_jupyter.backends.ray_cluster.rows import worker_number
 from ray_jupyter.backends.ray_cluster.shell import running
 from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
@@ -284,7 +284,6 @@ class RayClusterBackend(Refusals, Names):
         if self._reader is not None:
             self._reader.end()
         self._watch.end()
-        super().shutdown()
         ray.shutdown()
 
 

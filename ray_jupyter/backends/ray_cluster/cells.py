@@ -7,7 +7,7 @@ cell's; what descends from them has them as roots.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
@@ -27,20 +27,30 @@ class Cells:
         self._ids.append(cell_id)
         return cell_id
 
-    def tasks_of(self, cell_id: int, rows: Iterable[Row]) -> list[Row]:
-        """Return the rows of a cell's tasks and of all that descends from them."""
-        by_id = {row["task_id"]: row for row in rows}
-        at = bisect_right(self._ids, cell_id)
+    def of(self, number: int) -> int:
+        """Return the id of the cell in which this driver minted an id; 0 if in none."""
+        at = bisect_right(self._ids, number)
         # What Ray alone knows of, such as what connecting asks, has a hash for an id, beyond all others.
-        end = self._ids[at] if at < len(self._ids) else _after(cell_id)
-        found = []
-        for row in by_id.values():
-            root = row
-            while root["parent_task_id"] in by_id:
-                root = by_id[root["parent_task_id"]]
-            number = root["task_id"]
-            if not root["parent_task_id"] and cell_id < number < end:
-                found.append(row)
+        return self._ids[at - 1] if at and number < _after(self._ids[at - 1]) else 0
+
+    def of_each(self, rows: Iterable[Row]) -> dict[int, int]:
+        """Return the cells of tasks, by the ids of the tasks: what descends from one has its cell."""
+        by_id = {row["task_id"]: row for row in rows}
+        known: dict[int, int] = {}
+        for task_id in by_id:
+            path, at = [], task_id
+            while at in by_id and at not in known:
+                path.append(at)
+                at = by_id[at]["parent_task_id"]
+            # A parent that is not known any more is in no cell.
+            cell = known.get(at, 0) if at else self.of(path[-1])
+            known.update(dict.fromkeys(path, cell))
+        return known
+
+    def tasks_of(self, cell_id: int, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows of a cell's tasks and of all that descends from them."""
+        cells = self.of_each(rows)
+        found = [row for row in rows if cells[row["task_id"]] == cell_id]
         return sorted(found, key=lambda row: row["creation_time_ns"] or 0)
 
 

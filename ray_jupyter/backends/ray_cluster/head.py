@@ -18,7 +18,9 @@ def asked(question: Callable[..., T], *arguments: Any) -> T:
     """Return the answer to one of the questions below."""
     if not ray.util.client.ray.is_connected():
         return question(*arguments)
-    answer: T = ray.get(ray.remote(num_cpus=0)(question).remote(*arguments))
+    # Without events: what we ask is none of the user's tasks.
+    ask = ray.remote(num_cpus=0, enable_task_events=False)(question)
+    answer: T = ray.get(ask.remote(*arguments))
     return answer
 
 

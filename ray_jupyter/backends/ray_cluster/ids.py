@@ -26,6 +26,8 @@ _REMEMBERED = 100_000
 """So many of the driver's tasks are known by Ray's names; Ray remembers as many itself."""
 _FIRST = (1).to_bytes(4, "little")
 """Ends Ray's name of a first result; the name of the task comes before it."""
+_NO_ACTOR = b"\xff" * 12
+"""In the middle of Ray's name of a task, where no actor runs it."""
 _CREATION = b"\xff" * 8
 """Begins Ray's name of the task that makes an actor; the actor's own name follows."""
 
@@ -95,6 +97,11 @@ def task_of(ref: Any) -> bytes:
         name: bytes = ref.binary()[:TASK_ID_BYTES]
         return name
     return task_of_actor(ref._actor_id.binary())
+
+
+def is_actor_call(ref: Any) -> bool:
+    """Return whether Ray's reference is to what an actor makes."""
+    return task_of(ref)[8:20] != _NO_ACTOR
 
 
 class Ids:

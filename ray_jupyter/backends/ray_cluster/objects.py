@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from ray_jupyter.backends.ray_cluster.faults import translated
-from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
+from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, is_actor_call
 from ray_jupyter.backends.ray_cluster.reports import Reports
 from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
@@ -107,7 +107,7 @@ class Objects(Reports):
             ref = object_id.ref
         else:  # of a cell's task, to which no reference may be left
             ref = self._ids.first_result(object_id)
-        if ref is None:
+        if ref is None or (not (force and is_actor_call(ref)) and are_there([ref])):
             return
         try:
             ray.cancel(ref, force=force, recursive=recursive)
@@ -124,3 +124,16 @@ class Objects(Reports):
             return  # nobody refers to its result any more: Ray has no way to name the task
         except ray.exceptions.RayError as error:
             raise translated(error) from None
+
+
+def are_there(refs: Sequence[Any]) -> list[Any]:
+    """Return those of Ray's references whose results have come.
+
+    Asked before each cancel: Ray 2.60 ends the whole process ("Tried to complete task that was
+    not pending") when a task is cancelled while its results are being taken in, and whoever
+    waits for them wakes up in that moment.
+    """
+    if not refs:
+        return []
+    ready: list[Any] = ray.wait(list(refs), num_returns=len(refs), timeout=0, fetch_local=False)[0]
+    return ready

@@ -30,7 +30,8 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         ``failures``: what user code raised, by task: the beginning of a pickled error.
         ``live``: (name, kind, how many have not ended, cell) by function and cell; of a class, its actors.
         ``workers``: (id, pid, activity, actor's class, how many tasks it has, of the first of them
-        (id, name, kind, when submitted, cell), when it last began or ended one) each.
+        (id, name, kind, when submitted, cell), when it last began or ended one, its machine) each.
+        ``here``: the machines on which the driver's system shows the workers' processes.
         ``waiting``: some of the newest tasks that have not ended, and what they wait for: (id,
         name, kind, cell, parent, arguments) each. The shape of what is to come.
         ``totals``: numbers of the whole session.
@@ -49,6 +50,7 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         "failures": _failures(state, {task.id for task in tasks if task.status == "FAILED"}),
         "live": _live(state),
         "workers": [_worker(state, worker) for worker in workers],
+        "here": ("",),
         "waiting": _waiting(state),
         "totals": _totals(state, workers),
     }
@@ -130,7 +132,7 @@ def _worker(state: ClusterState, worker: ClientRecord) -> tuple[Any, ...]:
         for task in islice(worker.inflight.values(), changes.HELD_MAX)
     ]
     number = len(worker.inflight)
-    return (worker.id, worker.pid, activity, actor, number, tasks, worker.progress_ns)
+    return (worker.id, worker.pid, activity, actor, number, tasks, worker.progress_ns, "")
 
 
 def _waiting(state: ClusterState) -> list[tuple[Any, ...]]:

@@ -61,6 +61,7 @@ class CountsOnLoop(Counts):
         """Yield once, then wait for ever; the file says that it was told to end."""
         yield 0
         try:
+            path.with_name("waits").touch()
             await asyncio.sleep(1_000)
         except asyncio.CancelledError:
             path.write_bytes(b"cancelled")
@@ -145,6 +146,7 @@ class ActorStreamTests(BackendSuite):
         actor, path = ray.remote(CountsOnLoop).remote(), tmp_path / "end"
         waits = actor.wait.remote(path)
         assert ray.get(next(waits), timeout=20) == 0
+        eventually(path.with_name("waits").exists)
         ray.cancel(waits)
         [error] = waits
         with pytest.raises(ray.TaskCancelledError):

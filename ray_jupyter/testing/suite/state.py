@@ -226,6 +226,7 @@ class StateTests(BackendSuite):
         assert (later["tasks"], later["groups"], later["forgotten"]) == ([], [], 0)
 
     def test_the_census_of_objects(self) -> None:
+        self.needs(Capability.OBJECT_TABLE)
         large = ray.put(np.zeros(300_000))
         backend = session.connected()
         small = ray.put([large, np.ones((2, 3))])
@@ -237,6 +238,7 @@ class StateTests(BackendSuite):
         assert glance(rows[small.id][8]) == "list of 2"
 
     def test_one_object(self) -> None:
+        self.needs(Capability.OBJECT_TABLE)
         backend = session.connected()
         cell = backend.begin_cell()
         ref = ray.remote(lambda: np.ones((200, 300))).options(name="ones").remote()

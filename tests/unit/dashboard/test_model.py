@@ -116,17 +116,25 @@ def test_functions_of_two_cells_are_two_nodes(cluster: Cluster, model: Model) ->
 
 def test_workers_come_and_go(cluster: Cluster, model: Model) -> None:
     cluster.workers = [
-        (7, 107, "RUNNING", "", 2, [(5, "work", "task", 1, 0), (6, "next", "task", 1, 0)], 9)
+        (7, 107, "RUNNING", "", 2, [(5, "work", "task", 1, 0), (6, "next", "task", 1, 0)], 9, "")
     ]
     cluster.tell(model)
     assert model.lanes[0][:8] == [7, 107, "RUNNING", "", 0, 5, 0, 2]
     assert [row[4] for row in model.nodes] == [1, 0]
     model.measure({107: (500, 4_096), 99: (1, 1)})
-    assert model.lanes[0][8:] == [500, 4_096]
+    assert model.lanes[0][8:] == [500, 4_096, ""]
     cluster.workers = []
     cluster.tell(model)
     assert model.lanes[0][2] == "GONE"
     assert [row[4] for row in model.nodes] == [0, 0]
+
+
+def test_workers_elsewhere_are_not_measured_here(cluster: Cluster, model: Model) -> None:
+    cluster.workers = [(1, 107, "IDLE", "", 0, [], 0, ""), (2, 107, "IDLE", "", 0, [], 0, "host-2")]
+    cluster.tell(model)
+    assert model.pids_here() == [107]
+    model.measure({107: (500, 4_096)})
+    assert [row[8:] for row in model.lanes] == [[500, 4_096, ""], [0, 0, "host-2"]]
 
 
 def test_an_error_has_its_text(cluster: Cluster, model: Model) -> None:

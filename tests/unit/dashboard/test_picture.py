@@ -26,7 +26,7 @@ def frame(cluster: Cluster, model: Model) -> dict[str, Any]:
     model.begin_cell(1, "a", '[1] "&<b>')
     cluster.end(1, EVIL, cell=1)
     cluster.end(2, "</script><script>alert(2)</script>\x1b[0m", arguments=(1,), status="FAILED")
-    cluster.workers = [(1, 101, "RUNNING", EVIL, 0, [], 0)]
+    cluster.workers = [(1, 101, "RUNNING", EVIL, 0, [], 0, "")]
     cluster.totals = {"finished": 1_200, "failed": 1, "live": 5, "store_used_bytes": 3_000_000}
     cluster.tell(model)
     return frames.snapshot(model, 1, 2_500_000, {"hints": [], "logs": deque(), "objects": []})
