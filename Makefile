@@ -27,9 +27,9 @@ lab: $(VENV)/.has-examples  ## open the first notebook in JupyterLab
 test: $(VENV)/.has-test  ## run the tests (under ten minutes on two cores)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-cluster: $(VENV)/.has-test $(VENV)/.has-cluster  ## run the tests on a Ray cluster, which they start
-	$(BIN)/python -m pytest tests/integration/test_backend_ray.py tests/integration/test_ray_cluster.py \
-	  tests/integration/test_docs_cluster.py $(ARGS)
+test-cluster: $(VENV)/.has-test  ## run all tests on Ray clusters, which they start
+	RJ_CLUSTER=all $(BIN)/python -m pytest tests/integration tests/notebooks -m cluster $(ARGS)
+	$(BIN)/python -m pytest tests/integration/test_ray_in_short.py $(ARGS)
 
 test-browser: $(VENV)/.has-browser  ## run the tests of the dashboard in Chromium
 	RJ_BROWSER=all $(BIN)/python -m pytest tests/browser $(ARGS)

@@ -40,6 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(SEED)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes on Ray clusters; ``test_ray_in_short`` has the essentials."""
+    if os.environ.get("RJ_CLUSTER") == "all":
+        return
+    reason = "only with RJ_CLUSTER=all (make test-cluster): it takes minutes"
+    for item in items:
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 def pytest_report_header() -> str:
     return f"seed: {SEED} (replay: RJ_SEED={SEED} make test)"
 

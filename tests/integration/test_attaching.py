@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter.backends import attaching
 from ray_jupyter.runtime.client import visit
 from ray_jupyter.runtime.transport import door
 from ray_jupyter.testing import leaks
@@ -69,6 +70,12 @@ def own() -> Iterator[str]:
     """A session of this process."""
     with ray.init(num_cpus=2, object_store_memory=64 << 20) as info:
         yield info.session_id
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no session runs, ``auto`` would look for a Ray cluster, which another test may have started."""
+    monkeypatch.setattr(attaching, "_is_alone", lambda: False)
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,10 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyte
 
 from ray.cluster_utils import Cluster
 
-pytestmark = pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
+]
 
 ARGUMENTS: dict[str, str] = {}
 

@@ -17,6 +17,7 @@ from ray.cluster_utils import Cluster
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster.backend import RayClusterBackend
 
+pytestmark = pytest.mark.cluster
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "cluster.md"
 EXAMPLES = examples_of(PAGE)
 

@@ -29,6 +29,7 @@ from ray.cluster_utils import Cluster
 from ray_jupyter.backends.ray_cluster.watching import knock
 
 pytestmark = [
+    pytest.mark.cluster,
     pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
     pytest.mark.slow,
     pytest.mark.timeout(120),
