@@ -66,7 +66,7 @@ export class App implements Stage {
   private readonly figures = new Map<string, { root: HTMLElement; value: HTMLElement; meter?: HTMLElement }>();
   private readonly state = el('div', { class: 'state', role: 'status' });
   private readonly hints = el('div', { class: 'hints', hidden: true });
-  private readonly twin = el('div', { class: 'pane scroll', hidden: true });
+  private readonly twin = el('div', { class: 'pane scroll', role: 'region', 'aria-label': 'The view as a table', tabindex: 0, hidden: true });
   private readonly panes = el('div', { class: 'panes' });
   private readonly message = el('div', { class: 'empty' });
   private readonly tableButton: HTMLButtonElement;
@@ -79,6 +79,7 @@ export class App implements Stage {
   private isSeen = true;
   private timer: number | undefined;
   private drawnAt = 0;
+  private tookMs = 0;
   private rates: { atUs: number; ended: number }[] = [];
   private readonly given = new Map<number, Answer>();
   private told = { text: '', untilMs: 0 };
@@ -263,10 +264,12 @@ export class App implements Stage {
   /** Draw soon: as often as frames come, at most every tenth of a second. */
   private plan(): void {
     if (this.timer !== undefined || !this.isSeen || document.hidden) return;
-    const wait = Math.max(0, this.drawnAt + DRAW_MS - performance.now());
+    // Drawing takes at most a quarter of the time, however much there is to draw.
+    const wait = Math.max(0, this.drawnAt + Math.max(DRAW_MS, 4 * this.tookMs) - performance.now());
     this.timer = window.setTimeout(() => {
       this.timer = undefined;
       this.draw();
+      this.tookMs = performance.now() - this.drawnAt;
     }, wait);
   }
 
@@ -283,6 +286,7 @@ export class App implements Stage {
     }
     set(this.tableButton, { 'aria-pressed': String(this.asTable) });
     this.saveButton.disabled = !model.session;
+    say(this.saveButton, this.isNarrow ? 'SVG' : 'Save as SVG');
     this.message.hidden = model.session !== '';
     say(this.message, 'No runtime is running yet. %ray_start starts one, and the dashboard follows.');
     this.twin.hidden = !this.asTable || !model.session;

@@ -29,7 +29,7 @@ def scene(
     """Return the snapshot of a session of so many tasks; ``told`` of them one by one."""
     chance = random.Random(7)
     tasks, free_us = _tasks(count, workers, chance)
-    now_us = max(free_us) - 5 * MS
+    now_us = min(free_us) - 5 * MS
     ended = [task for task in tasks if task[5] <= now_us]
     running = {task[2]: task for task in tasks if task[4] <= now_us < task[5]}
     shown = ended if told is None else ended[-told:]
@@ -48,41 +48,52 @@ def scene(
     }  # fmt: skip
 
 
-def deltas(first: dict[str, Any], count: int, each: int) -> list[dict[str, Any]]:
+def deltas(
+    first: dict[str, Any], count: int, each: int, *, every_us: int = 100 * MS, weight: int = 1
+) -> list[dict[str, Any]]:
     """Return frames that follow a snapshot, with so many new tasks in each."""
     chance = random.Random(11)
     found, last_id, now_us = [], max(task[0] for task in first["tasks"]), first["now_us"]
-    totals = dict(first["totals"])
-    workers = len(first["lanes"])
+    totals, workers = dict(first["totals"]), len(first["lanes"]) - 1
     for number in range(count):
-        tasks = []
-        for _ in range(each):
+        took_us = max(2, every_us * workers // max(1, each))
+        tasks: list[list[Any]] = []
+        for at in range(each):
             last_id += 2
-            took_us = chance.randrange(1, 20) * 100
-            end_us = now_us + chance.randrange(100 * MS)
+            start_us = now_us + at // workers * took_us
+            end_us = start_us + int(took_us * chance.uniform(0.4, 0.95))
             tasks.append(
                 [
                     last_id,
-                    chance.randrange(5),
-                    chance.randrange(workers - 1),
-                    end_us - took_us - 500,
-                    end_us - took_us,
+                    chance.choice((0, 1, 2, 4)),
+                    at % workers,
+                    now_us,
+                    start_us,
                     end_us,
                     0,
                     0,
                     1,
                     0,
                     [],
-                    10,
+                    weight,
                 ]
             )
-        now_us += 100 * MS
-        totals["finished"] += each * 10
+        now_us += every_us
+        totals["finished"] += each * weight
+        lanes = [
+            [
+                *lane[:7],
+                now_us - 3 * MS,
+                lane[8],
+                min(1000, lane[9] // 2 + chance.randrange(500)),
+                lane[10] + number * MS * MS,
+            ]
+            for lane in first["lanes"]
+        ]
         found.append({
             **first, "kind": "delta", "seq": first["seq"] + 1 + number, "now_us": now_us,
             "totals": dict(totals), "cells": [], "nodes": [], "edges": [], "errors": [], "logs": [],
-            "tasks": tasks, "lanes": [[*lane[:7], now_us - 3 * MS, *lane[8:]] for lane in first["lanes"]],
-            "bins": {**first["bins"], "all": False, "lanes": {}},
+            "tasks": tasks, "lanes": lanes, "bins": {**first["bins"], "all": False, "lanes": {}},
         })  # fmt: skip
     return found
 

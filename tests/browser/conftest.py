@@ -36,6 +36,18 @@ BROWSER_FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+BLANK_PAGE = """<!doctype html><body style="margin:0"><div id="at" style="height:500px"></div>
+<script type="module">
+const model = { state: { snapshot: {}, height_css_px: 400 }, heard: {}, sent: [],
+  get(name) { return this.state[name]; },
+  on(name, act) { (this.heard[name] ||= []).push(act); }, off(name) { delete this.heard[name]; },
+  send(content) { this.sent.push(content); },
+  say(name, content) { for (const act of this.heard[name] || []) act(content); } };
+window.model = model;
+window.dashboard = await import("/dashboard.js");
+window.undo = window.dashboard.default.render({ model, el: document.getElementById("at") });
+</script>"""
+
 
 def chromium() -> str | None:
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -278,3 +290,20 @@ def open_page(lab: Server, context: Any) -> Iterator[Callable[[list[str]], Page]
         # after a restart JupyterLab complains of its own question to the old kernel.
         known = ("Kernel message validation error", "Canceled future for kernel_info_request")
         assert [e for e in page.errors if not e.startswith(known)] == []
+
+
+@pytest.fixture
+def page(context: Any) -> Iterator[Any]:
+    """The widget's module in a blank page, with a model that only pretends (``window.model``)."""
+    made = context.new_page()
+    made.set_default_timeout(20_000)
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    made.route("**/*", lambda route: route.fulfill(
+        body=MODULE.read_text() if route.request.url.endswith(".js") else BLANK_PAGE,
+        content_type="text/javascript" if route.request.url.endswith(".js") else "text/html",
+    ))  # fmt: skip
+    made.goto("http://dashboard.test/")
+    made.wait_for_function("!!window.undo")
+    yield made
+    assert errors == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,7 @@ from ray_jupyter.testing.scenes import scene
 
 PICTURES = os.environ.get("RJ_PICTURES")
 ROOT = Path(__file__).parents[2]
-MODULE = ROOT / "ray_jupyter" / "dashboard" / "static" / "dashboard.js"
 RECORDING = ROOT / "labextension" / "test" / "recording.json"
-PAGE = """<!doctype html><body style="margin:0"><div id="at" style="height:500px"></div>
-<script type="module">
-const model = { state: { snapshot: {}, height_css_px: 400 }, heard: {}, sent: [],
-  get(name) { return this.state[name]; },
-  on(name, act) { (this.heard[name] ||= []).push(act); }, off(name) { delete this.heard[name]; },
-  send(content) { this.sent.push(content); },
-  say(name, content) { for (const act of this.heard[name] || []) act(content); } };
-window.model = model;
-window.dashboard = await import("/dashboard.js");
-window.undo = window.dashboard.default.render({ model, el: document.getElementById("at") });
-</script>"""
-
-
-@pytest.fixture
-def page(context: Any) -> Iterator[Any]:
-    made = context.new_page()
-    made.set_default_timeout(20_000)
-    errors: list[str] = []
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    made.route("**/*", lambda route: route.fulfill(
-        body=MODULE.read_text() if route.request.url.endswith(".js") else PAGE,
-        content_type="text/javascript" if route.request.url.endswith(".js") else "text/html",
-    ))  # fmt: skip
-    made.goto("http://dashboard.test/")
-    made.wait_for_function("!!window.undo")
-    yield made
-    assert errors == []
 
 
 @pytest.fixture
@@ -191,37 +162,6 @@ def test_names_are_text_everywhere(page: Any) -> None:
         == 0
     )
     assert page.evaluate("window.hacked") is None
-
-
-def test_a_million_tasks_do_not_stop_the_page(page: Any) -> None:
-    nodes = [[i, f"f{i}", "task", 0, 0, 0, 250_000, 0, 0, 10**8, 10, 0, 10**8] for i in range(4)]
-    lanes = [[i, i, 90 + i, "RUNNING", "", i % 4, 0, 0, 0, 900, 10**8] for i in range(8)]
-    bins = {str(lane): [[at, 700, at % 4] for at in range(256)] for lane in range(8)}
-    take(page, frame(
-        kind="snapshot", now_us=10**8, nodes=nodes, lanes=lanes, totals={"finished": 10**6},
-        bins={"width_us": 400_000, "lanes": bins, "all": True},
-    ))  # fmt: skip
-    page.evaluate(
-        """() => { for (let k = 0; k < 50; k++) { const rows = [];
-        for (let i = 0; i < 2000; i++) { const id = k * 2000 + i + 1;
-          rows.push([id, i % 4, i % 8, id * 900, id * 1000, id * 1000 + 900, 0, 0, 1, 0, [], 10]); }
-        const s = window.model.heard['msg:custom'][0];
-        s({ frame: { version: 1, session: 's', kind: 'delta', seq: 2 + k, now_us: 1e8, totals: { finished: 1e6 }, cells: [],
-          nodes: [], edges: [], lanes: [], errors: [], tasks: rows, bins: { width_us: 400000, lanes: {}, all: false } } }); } }"""
-    )
-    page.get_by_role("tab", name="Timeline").click()
-    page.get_by_role("tabpanel").get_by_text("tasks as tiles").wait_for()
-    for _ in range(5):
-        page.get_by_role("tabpanel").get_by_role("button", name="Zoom in").click()
-    page.get_by_role("tabpanel").get_by_text("drawn one by one").wait_for()
-    longest_ms = page.evaluate(
-        """async () => { let most = 0; const at = document.getElementById('at').shadowRoot;
-        for (const name of ['overview', 'graph', 'timeline', 'workers', 'tasks', 'logs']) {
-          const start = performance.now(); at.getElementById('tab-' + name).click();
-          await new Promise(requestAnimationFrame); most = Math.max(most, performance.now() - start); }
-        return most; }"""
-    )
-    print(f"longest change of view with 50,000 single tasks: {longest_ms:.0f} ms")
 
 
 def test_reduced_motion_and_closing(page: Any, recording: dict[str, Any]) -> None:

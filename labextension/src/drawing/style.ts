@@ -39,7 +39,8 @@ export const STYLE = `
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 2px; padding: 0 8px; border-bottom: 1px solid var(--rd-line); }
 .tabs { display: flex; flex-wrap: wrap; }
 .tabs button { border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; padding: 5px 9px; color: var(--rd-faint); }
-.tabs button[aria-selected=true] { color: var(--rd-ink); border-bottom-color: var(--rd-accent); font-weight: 600; }
+.tabs button[aria-selected=true] { color: var(--rd-ink); border-bottom-color: var(--rd-accent);
+  text-shadow: 0 0 .7px currentColor; /* bold without another width: the bar must not jump */ }
 .tools { margin-left: auto; display: flex; gap: 4px; padding: 3px 0; }
 button, select, input { font: inherit; color: inherit; }
 button { cursor: pointer; border: 1px solid var(--rd-line); border-radius: 4px; background: var(--rd-ground); padding: 1px 8px; }
@@ -59,10 +60,21 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .legend { display: flex; flex-wrap: wrap; gap: 0 2px; padding: 0 8px 5px; color: var(--rd-faint); }
 .legend button { border-color: transparent; background: none; padding: 0 5px; color: var(--rd-ink); font-size: 11px; }
 .legend span:empty { display: none; }
+.scroll.centred .empty { margin: auto; }
 .empty { padding: 28px 16px; color: var(--rd-faint); text-align: center; }
 .hints { padding: 4px 12px; border-top: 1px solid var(--rd-line); background: var(--rd-raised); max-height: 68px; overflow: auto; }
 .hints div::before { content: "Hint: "; font-weight: 600; }
 .detail { width: 300px; max-width: 50%; border-left: 1px solid var(--rd-line); overflow: auto; padding: 8px 12px; background: var(--rd-raised); }
+.narrow .head { display: grid; grid-template-columns: repeat(3, auto); justify-content: space-between; gap: 6px 14px; padding: 8px 10px; }
+.narrow .meter { width: 100%; }
+.narrow .state { grid-column: 1 / -1; margin: 0; justify-self: start; align-self: start; white-space: normal; }
+.narrow .tabs { display: contents; }
+.narrow .bar { padding: 0 4px; row-gap: 0; }
+.narrow .tabs button { padding: 4px 7px; }
+.narrow .tools button { padding: 1px 5px; }
+.narrow .overview { overflow: auto; }
+.narrow .overview > .pane { flex: none; max-height: none; }
+.narrow .overview .scroll { flex: none; overflow-y: hidden; }
 .narrow .body { flex-direction: column; }
 .narrow .detail { width: auto; max-width: none; max-height: 45%; border-left: 0; border-top: 1px solid var(--rd-line); }
 .detail h3 { margin: 0 0 4px; font-size: 13px; overflow-wrap: anywhere; display: flex; gap: 6px; align-items: start; }
@@ -91,7 +103,8 @@ canvas { display: block; width: 100%; touch-action: pan-y; }
 canvas.lanes { cursor: crosshair; }
 .tip { position: absolute; pointer-events: none; background: var(--rd-ground); border: 1px solid var(--rd-line); border-radius: 4px;
   padding: 4px 8px; box-shadow: 0 2px 8px rgb(0 0 0 / 25%); max-width: 280px; z-index: 3; white-space: pre-line; overflow-wrap: anywhere; }
-.graph { display: block; margin: auto; }
+.scroll.centred { display: flex; }
+.graph { display: block; margin: auto; flex: none; }
 .graph text { fill: var(--rd-ink); font-size: 12px; }
 .graph .small { fill: var(--rd-faint); font-size: 10.5px; }
 .graph .box { fill: var(--rd-raised); stroke: var(--rd-line); }
@@ -115,7 +128,11 @@ canvas.lanes { cursor: crosshair; }
 .stack { display: flex; height: 12px; border-radius: 3px; overflow: hidden; background: var(--rd-line); margin: 4px 0; }
 .stack i { display: block; height: 100%; }
 .log { font: 11.5px/1.5 var(--jp-code-font-family, ui-monospace, monospace); padding: 4px 10px; white-space: pre-wrap; overflow-wrap: anywhere; }
-.log span { color: var(--rd-faint); }
+.log > div { display: grid; grid-template-columns: 56px 120px 1fr; gap: 0 10px; }
+.narrow td { max-width: 150px; }
+.narrow .log > div { grid-template-columns: 44px 64px 1fr; gap: 0 6px; }
+.log span { color: var(--rd-faint); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.log span:first-child { text-align: right; }
 .log .err { color: var(--rd-bad); }
 .note { padding: 3px 12px; color: var(--rd-faint); }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }

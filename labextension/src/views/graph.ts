@@ -7,17 +7,19 @@ import { button, el, say, set, svg } from '../drawing/dom';
 import { colourAt, opaque, themeOf } from '../drawing/palette';
 import type { Picture } from '../drawing/pen';
 import type { Model, Node, Task } from '../model/model';
-import { layOut, type Layout } from '../model/layout';
+import { layOut, rankOf, type Layout } from '../model/layout';
 import type { Link } from '../model/relations';
 import { count, cut, duration } from '../model/words';
 import type { Stage, Table, View } from './view';
 
 const NODES_MAX = 80;
 const TASKS_MAX = 250;
-const SIZE = { along: 200, across: 54 };
 const TASK_SIZE = { along: 118, across: 30 };
+const HEIGHT = 54;
+/** How wide boxes are and how far apart, the widest that has room; in a narrow view the first. */
+const DENSITIES = [{ along: 200, gap: 62 }, { along: 176, gap: 46 }, { along: 156, gap: 34 }] as const;
 const MARGIN = 12;
-const FIT_MIN = 0.6;
+const [FIT_MIN, FIT_MAX] = [0.62, 1.2];
 
 interface Shape {
   key: number;
@@ -33,6 +35,7 @@ interface Drawing {
   links: { from: number; to: number; kind: 'launched' | 'data'; label: string; critical: boolean }[];
   shapes: Shape[];
   size: { along: number; across: number };
+  gap: number;
   note: string;
 }
 
@@ -46,7 +49,7 @@ export class GraphView implements View {
   private readonly boxes = svg('g');
   private readonly groups = new Map<number, SVGGElement>();
   private readonly note = el('span');
-  private readonly scroll = el('div', { class: 'scroll' });
+  private readonly scroll = el('div', { class: 'scroll centred' });
   private readonly empty = el('div', { class: 'empty' }, 'Nothing has run yet. Tasks appear here as soon as they are submitted.');
   private readonly tasksButton: HTMLButtonElement;
   private readonly pathButton: HTMLButtonElement;
@@ -128,19 +131,28 @@ export class GraphView implements View {
         from: edge.from, to: edge.to, kind: edge.kind, label: edge.count ? count(edge.count) : '',
         critical: critical?.links.has(`${edge.from}>${edge.to}`) ?? false
       }));
+    const density = this.densityFor(keys, links, stage.isNarrow);
     const left = nodes.length - shown.length;
     const most = critical && `the critical path takes ${duration(critical.us)} in ${count(critical.tasks)} tasks`;
     return {
-      keys, links, size: SIZE,
+      keys, links, size: { along: density.along, across: HEIGHT }, gap: density.gap,
       note: [left ? `${left} quieter functions are not drawn` : '', most ?? ''].filter(Boolean).join(' · '),
       shapes: keys.map(key => {
         const node = model.nodes[key]!;
         return {
           key, critical: critical?.nodes.has(key) ?? false, selected: stage.node === key,
-          title: describe(model, node), paint: group => paintNode(group, model, node), open: () => stage.select(0, key)
+          title: describe(model, node), paint: group => paintNode(group, model, node, density.along), open: () => stage.select(0, key)
         };
       })
     };
+  }
+
+  /** The widest boxes with which all ranks have room. */
+  private densityFor(keys: readonly number[], links: Drawing['links'], isNarrow: boolean): (typeof DENSITIES)[number] {
+    if (isNarrow) return DENSITIES[0];
+    const ranks = 1 + Math.max(0, ...rankOf(keys, links.map(link => [link.from, link.to] as const)).values());
+    const room = this.scroll.clientWidth - 2 * MARGIN - 2;
+    return DENSITIES.find(({ along, gap }) => ranks * (along + gap) - gap <= room) ?? DENSITIES[2];
   }
 
   private ofTasks(stage: Stage): Drawing {
@@ -148,7 +160,7 @@ export class GraphView implements View {
     const { tasks, links, leftOut } = stage.relations.around(stage.task, TASKS_MAX);
     const keys = tasks.map(task => task.id).sort((a, b) => a - b);
     return {
-      keys, size: TASK_SIZE,
+      keys, size: TASK_SIZE, gap: 34,
       note: `${count(tasks.length)} tasks around ${model.nameOf(model.task(stage.task)?.node ?? -1)}${leftOut ? `, ${count(leftOut)} more are not drawn` : ''}`,
       links: links.map((link: Link) => ({
         ...link, label: '', critical: this.showsPath && isCritical(stage, link.from) && isCritical(stage, link.to)
@@ -163,13 +175,13 @@ export class GraphView implements View {
 
   private place(drawing: Drawing, stage: Stage, asTasks: boolean): void {
     const edges = drawing.links.map(link => [link.from, link.to] as const);
-    const shape = `${asTasks}|${stage.isNarrow}|${drawing.keys.join()}|${edges.join(';')}`;
+    const shape = `${asTasks}|${stage.isNarrow}|${drawing.size.along}|${drawing.keys.join()}|${edges.join(';')}`;
     if (shape === this.shape && this.layout) return;
-    const isSameKind = this.shape.startsWith(`${asTasks}|${stage.isNarrow}|`);
+    const isSameKind = this.shape.startsWith(`${asTasks}|${stage.isNarrow}|${drawing.size.along}|`);
     this.shape = shape;
     const { along, across } = drawing.size;
     const size = stage.isNarrow ? { along: across, across: along } : drawing.size;
-    const gap = stage.isNarrow ? { along: 34, across: 14 } : { along: asTasks ? 34 : 62, across: 14 };
+    const gap = stage.isNarrow ? { along: 34, across: 14 } : { along: drawing.gap, across: 14 };
     this.layout = layOut(drawing.keys, edges, size, gap, isSameKind ? this.layout : undefined);
     this.lines.replaceChildren();
   }
@@ -178,9 +190,11 @@ export class GraphView implements View {
     const layout = this.layout!;
     const [width, height] = isNarrow ? [layout.across, layout.along] : [layout.along, layout.across];
     const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
-    // A little too wide is made to fit; much too wide is scrolled, because it must be readable.
+    // A little too wide is made to fit; much too wide is scrolled, because it must be readable. What
+    // is small grows with the room there is, but not so far that it shouts.
     const fit = (this.scroll.clientWidth - 2) / wide;
-    const scale = fit >= FIT_MIN && fit < 1 ? fit : 1;
+    const grown = Math.max(1, Math.min(FIT_MAX, fit, (this.scroll.clientHeight - 2) / high));
+    const scale = fit < FIT_MIN ? Math.max(FIT_MIN, 0.8) : fit < 1 ? fit : grown;
     set(this.picture_, { width: wide * scale, height: high * scale, viewBox: `${-MARGIN} ${-MARGIN} ${wide} ${high}` });
     const at = (key: number): [number, number] => {
       const found = layout.nodes.get(key)!;
@@ -270,15 +284,15 @@ function loop(x: number, y: number, along: number, across: number): string {
   return `M${right},${top} C${right + 10},${top - 12} ${left - 10},${top - 12} ${left},${top}`;
 }
 
-function paintNode(group: SVGGElement, model: Model, node: Node): void {
+function paintNode(group: SVGGElement, model: Model, node: Node, along: number): void {
   if (!group.firstChild) {
     group.append(
-      svg('rect', { class: 'box', width: SIZE.along, height: SIZE.across, rx: 6 }),
-      svg('rect', { width: 5, height: SIZE.across, rx: 2.5 }),
+      svg('rect', { class: 'box', width: along, height: HEIGHT, rx: 6 }),
+      svg('rect', { width: 5, height: HEIGHT, rx: 2.5 }),
       svg('text', { x: 13, y: 18, 'font-weight': 600 }),
-      svg('text', { class: 'small', x: SIZE.along - 8, y: 18, 'text-anchor': 'end' }),
+      svg('text', { class: 'small', x: along - 8, y: 18, 'text-anchor': 'end' }),
       svg('text', { class: 'small', x: 13, y: 33 }),
-      svg('rect', { class: 'rail', x: 13, y: 41, width: SIZE.along - 23, height: 6, rx: 3 }),
+      svg('rect', { class: 'rail', x: 13, y: 41, width: along - 23, height: 6, rx: 3 }),
       svg('rect', { x: 13, y: 41, height: 6, rx: 3 }),
       svg('rect', { y: 41, height: 6, opacity: 0.45 }),
       svg('rect', { class: 'bad', y: 39, height: 10 }),
@@ -290,13 +304,13 @@ function paintNode(group: SVGGElement, model: Model, node: Node): void {
   const ended = node.finished + node.failed;
   const live = node.kind === 'actor' ? 0 : node.live;
   const total = Math.max(1, ended + live);
-  const room = SIZE.along - 23;
+  const room = along - 23;
   const part = (value: number): number => (room * value) / total;
   set(stripe!, { fill: colour });
   const where = model.cellOf(node.place)?.label ?? '';
-  say(name!, cut(node.name, where ? 23 : 27));
+  say(name!, cut(node.name, Math.floor((room - (where ? where.length * 6 + 8 : 0)) / 7.2)));
   say(cell!, where);
-  say(text!, progress(node));
+  say(text!, cut(progress(node), Math.floor(room / 5.4)));
   set(done!, { width: part(node.finished), fill: colour });
   set(running!, { x: 13 + part(node.finished), width: part(Math.min(node.running, live)), fill: colour });
   set(bad!, { x: 13 + room - part(node.failed), width: node.failed ? Math.max(3, part(node.failed)) : 0 });

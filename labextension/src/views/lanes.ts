@@ -14,8 +14,9 @@ export const AXIS = 20;
 export const RIGHT = 8;
 /** More tasks than these in sight are drawn as tiles. */
 export const SINGLES_MAX = 5_000;
-const LABEL = 118;
+const LABEL_MAX = 170;
 const TICK = 64;
+const LETTER = 6.3;
 
 export interface Span {
   from: number;
@@ -39,8 +40,9 @@ export interface Drawn {
 }
 
 /** How much of a width the names of the lanes take. */
-export function labelWidth(width: number): number {
-  return Math.min(LABEL, width * 0.32);
+export function labelWidth(width: number, lanes: readonly Lane[]): number {
+  const longest = Math.max(0, ...lanes.map(lane => (lane ? nameOf(lane).length : 0)));
+  return Math.min(LABEL_MAX, width * 0.32, 34 + longest * LETTER);
 }
 
 export function nameOf(lane: Lane): string {
@@ -70,7 +72,7 @@ export class Lanes {
     private readonly stage: Stage
   ) {
     this.model = stage.model;
-    this.left = labelWidth(width);
+    this.left = labelWidth(width, lanes);
     const scale = (width - this.left - RIGHT) / (span.to - span.from);
     this.x = us => this.left + (us - span.from) * scale;
   }
@@ -93,7 +95,7 @@ export class Lanes {
         return;
       }
       const isGone = lane.activity === 'GONE';
-      const room = Math.floor((this.left - 26) / 6.2);
+      const room = Math.floor((this.left - 26) / LETTER);
       pen.text(8, y + high / 2 + 4, ACTIVITIES[lane.activity]?.sign ?? '', isGone ? theme.faint : theme.ink, 11);
       pen.text(22, y + high / 2 + 4, cut(nameOf(lane), room), isGone ? theme.faint : theme.ink, 11);
       pen.rect(this.left, y + 3, this.width - this.left - RIGHT, high - 6, theme.raised);

@@ -17,7 +17,7 @@ export class LogsView implements View {
   readonly title = 'Logs';
   readonly element = el('div', { class: 'pane' });
 
-  private readonly filter = el('input', { type: 'search', placeholder: 'text', 'aria-label': 'Only lines with this text' });
+  private readonly filter = el('input', { type: 'search', placeholder: 'only lines with …', 'aria-label': 'Only lines with this text' });
   private readonly list = el('div', { class: 'log', role: 'log', 'aria-live': 'off', tabindex: 0 });
   private readonly scroll = el('div', { class: 'scroll' }, this.list);
   private readonly note = el('span');
@@ -45,8 +45,9 @@ export class LogsView implements View {
         el(
           'div',
           { class: stream === 'stderr' || stream === 'error' ? 'err' : undefined },
-          el('span', {}, `${moment(atUs, 2_000_000)} ${who(task, pid, stage)} ${stream === 'error' ? '✕ ' : ''}`),
-          text
+          el('span', {}, moment(atUs, 2_000_000)),
+          el('span', { title: who(task, pid, stage) }, who(task, pid, stage)),
+          el('div', {}, stream === 'error' ? '✕ ' : stream === 'stderr' ? '! ' : '', text)
         )
       )
     );

@@ -9,9 +9,11 @@ import { Rows, type Row } from './rows';
 import { drawSheet } from './sheet';
 import type { Stage, Table, View } from './view';
 
-const COLUMNS = ['size', 'what', 'where', 'made by', 'held by', 'references', 'pinned', 'object'];
+const COLUMNS = ['size', 'what', 'where', 'made by', 'held by', 'refs', 'pinned', 'object'];
 /** The places of the colours of what is in memory and on disk. */
 const [USED, SPILLED] = [0, 1];
+/** The columns a narrow view has room for. */
+const NARROW = [0, 1, 3, 4];
 const HOLDERS = ['driver', 'worker', 'function', 'object', 'task'];
 const PLACES: Record<string, string> = {
   MEMORY: 'shared memory', MESSAGE: 'in messages', DISK: 'on disk', ERROR: 'an error', '': 'being made'
@@ -42,8 +44,12 @@ export class ObjectsView implements View {
     const shares = sharesOf(stage.model.totals);
     this.used.style.width = `${100 * shares.used}%`;
     this.spilled.style.width = `${100 * shares.spilled}%`;
-    this.rows.headings(COLUMNS.map(text => ({ text, number: ['size', 'references', 'pinned'].includes(text) })));
-    this.rows.fill(stage.model.objects.map(row => this.row(row, stage)));
+    const kept = COLUMNS.map((_, at) => at).filter(at => !stage.isNarrow || NARROW.includes(at));
+    this.rows.headings(kept.map(at => ({ text: COLUMNS[at]!, number: ['size', 'refs', 'pinned'].includes(COLUMNS[at]!) })));
+    this.rows.fill(stage.model.objects.map(object => {
+      const row = this.row(object, stage);
+      return { ...row, cells: kept.map(at => row.cells[at]!) };
+    }));
   }
 
   table(stage: Stage): Table {

@@ -61,7 +61,8 @@ export class Rows {
     }
     rows.forEach((row, index) => {
       let element = this.rows.get(row.key);
-      if (!element) {
+      if (!element || element.childNodes.length !== row.cells.length) {
+        element?.remove();
         element = this.make(row);
         this.rows.set(row.key, element);
       }

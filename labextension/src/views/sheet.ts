@@ -18,12 +18,14 @@ export interface Sheet {
   title: string;
   columns: readonly string[];
   rows: readonly Row[];
+  /** How many rows there are, where not all are given. */
+  all?: number;
   /** Columns in which lines of code or logs stand. */
   mono?: readonly number[];
 }
 
 /** Draw the first rows of a sheet; texts are cut where a column would become too wide. */
-export function drawSheet({ title, columns, rows, mono = [] }: Sheet, theme: Theme): Picture {
+export function drawSheet({ title, columns, rows, all = rows.length, mono = [] }: Sheet, theme: Theme): Picture {
   const pen = new SvgPen();
   const shown = rows.slice(0, ROWS_MAX);
   const faceOf = (at: number): Face => (mono.includes(at) ? 'mono' : 'plain');
@@ -56,7 +58,7 @@ export function drawSheet({ title, columns, rows, mono = [] }: Sheet, theme: The
     });
     pen.line(0, y + 5.5, width, y + 5.5, theme.line, 0.5);
   }
-  const left = rows.length - shown.length;
+  const left = all - shown.length;
   if (left) {
     y += STEP;
     pen.text(MARGIN, y, `and ${counted(left, 'more row')}`, theme.faint, SIZE);

@@ -3,6 +3,7 @@
 import { button, el, say, set } from '../drawing/dom';
 import { themeOf } from '../drawing/palette';
 import type { Picture } from '../drawing/pen';
+import { firstOf } from '../model/first';
 import type { Task } from '../model/model';
 import { count, cut, duration, moment } from '../model/words';
 import { nameOf } from './lanes';
@@ -10,7 +11,9 @@ import { Rows, type Row } from './rows';
 import { drawSheet } from './sheet';
 import type { Stage, Table, View } from './view';
 
-const SHOWN_MAX = 300;
+const [SHOWN_MAX, TABLE_MAX] = [300, 1_000];
+/** The columns a narrow view has room for. */
+const NARROW = [0, 1, 6, 2];
 const COLUMNS = ['state', 'function', 'error', 'cell', 'worker', 'began', 'took', 'waited', 'attempt'];
 type Order = 'state' | 'function' | 'start' | 'took' | 'waited' | 'worker';
 
@@ -19,7 +22,7 @@ export class TasksView implements View {
   readonly title = 'Tasks';
   readonly element = el('div', { class: 'pane' });
 
-  private readonly filter = el('input', { type: 'search', placeholder: 'function, error or id', 'aria-label': 'Only tasks with this text' });
+  private readonly filter = el('input', { type: 'search', placeholder: 'only with …', 'aria-label': 'Only tasks with this text: a function, an error or an id' });
   private readonly failedButton: HTMLButtonElement;
   private readonly note = el('span', { 'aria-live': 'polite' });
   private readonly rows: Rows;
@@ -45,28 +48,33 @@ export class TasksView implements View {
   update(stage: Stage): void {
     this.stage = stage;
     set(this.failedButton, { 'aria-pressed': String(this.failedOnly) });
-    const found = this.found(stage);
-    const shown = found.slice(0, SHOWN_MAX);
-    const text = shown.length < found.length ? `the first ${count(shown.length)} of ${count(found.length)} tasks` : `${count(found.length)} tasks`;
+    const { tasks: shown, all } = this.found(stage, SHOWN_MAX);
+    const text = shown.length < all ? `the first ${count(shown.length)} of ${count(all)} tasks` : `${count(all)} tasks`;
     say(this.note, `${text} that are known one by one`);
     const heading = (order: Order, name: string, number = false): { text: string; number: boolean; sort: () => void; direction?: 1 | -1 } => ({
       text: name, number, sort: () => this.sort(order), ...(this.order === order ? { direction: this.direction } : {})
     });
-    this.rows.headings([
+    const headings = [
       heading('state', 'state'), heading('function', 'function'), { text: 'error' }, { text: 'cell' }, heading('worker', 'worker'),
       heading('start', 'began', true), heading('took', 'took', true), heading('waited', 'waited', true), { text: 'attempt', number: true }
-    ]);
-    this.rows.fill(shown.map(task => this.row(task, stage)));
+    ];
+    const kept = stage.isNarrow ? NARROW : headings.map((_, at) => at);
+    this.rows.headings(kept.map(at => headings[at]!));
+    this.rows.fill(shown.map(task => {
+      const row = this.row(task, stage);
+      return { ...row, cells: kept.map(at => row.cells[at]!) };
+    }));
   }
 
   table(stage: Stage): Table {
-    const rows = this.found(stage).slice(0, 1_000).map(task => this.row(task, stage).cells.map(cell => cell.text));
+    const rows = this.found(stage, TABLE_MAX).tasks.map(task => this.row(task, stage).cells.map(cell => cell.text));
     return { caption: 'Tasks', columns: COLUMNS, rows };
   }
 
   picture(stage: Stage): Picture[] {
-    const rows = this.found(stage).map(task => this.row(task, stage));
-    return [drawSheet({ title: `${count(rows.length)} tasks that are known one by one`, columns: COLUMNS, rows }, themeOf(this.element))];
+    const { tasks, all } = this.found(stage, TABLE_MAX);
+    const rows = tasks.map(task => this.row(task, stage));
+    return [drawSheet({ title: `${count(all)} tasks that are known one by one`, columns: COLUMNS, rows, all }, themeOf(this.element))];
   }
 
   private again(): void {
@@ -79,7 +87,8 @@ export class TasksView implements View {
     this.again();
   }
 
-  private found(stage: Stage): Task[] {
+  /** The first tasks in the chosen order, and how many there are. */
+  private found(stage: Stage, most: number): { tasks: Task[]; all: number } {
     const { model } = stage;
     const wanted = this.filter.value.trim().toLowerCase();
     const running = model.running();
@@ -106,7 +115,7 @@ export class TasksView implements View {
       const order = typeof one === 'string' ? one.localeCompare(String(other)) : one - Number(other);
       return order * this.direction || b.endUs - a.endUs;
     };
-    return tasks.sort(compare);
+    return { tasks: firstOf(tasks, compare, most), all: tasks.length };
   }
 
   private row(task: Task, stage: Stage): Row {

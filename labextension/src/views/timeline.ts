@@ -14,7 +14,7 @@ import { drawLegend, Legend } from './legend';
 import type { Stage, Table, View } from './view';
 
 const LANE_MIN = 24;
-const LANE_MAX = 38;
+const LANE_MAX = 52;
 const SHORTEST_US = 200;
 
 export class TimelineView implements View {
@@ -169,7 +169,7 @@ export class TimelineView implements View {
   private timeAt(x: number): number {
     const span = this.shown(this.stage!);
     const width = this.scroll.clientWidth;
-    const left = labelWidth(width);
+    const left = labelWidth(width, this.stage!.model.lanes);
     return span.from + ((x - left) / (width - left - RIGHT)) * (span.to - span.from);
   }
 
@@ -188,7 +188,7 @@ export class TimelineView implements View {
     };
     this.canvas.addEventListener('pointerdown', event => {
       const [x] = at(event);
-      if (x < labelWidth(this.scroll.clientWidth)) return;
+      if (x < labelWidth(this.scroll.clientWidth, this.stage?.model.lanes ?? [])) return;
       this.drag = { from: x, to: x };
       this.canvas.setPointerCapture(event.pointerId);
     });
