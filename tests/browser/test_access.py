@@ -143,6 +143,7 @@ def test_nothing_moves_for_who_asked_for_that(page: Any) -> None:
       const style = getComputedStyle(e);
       return style.transitionDuration !== '0s' || style.animationName !== 'none'; }).length"""
     take(page, scene(60))
+    page.locator("g.node").first.wait_for()
     assert page.evaluate(moving) > 0
     page.emulate_media(reduced_motion="reduce")
     for name in VIEWS:
