@@ -128,9 +128,9 @@ class Allocator:
             size_bytes -= size
         return cooled
 
-    def end_cooling(self, offset: int, *, cold: bool) -> None:
-        """The extent may be used again; ``cold`` says that its pages are gone."""
-        (self._cold if cold else self._warm).add(offset, self.cooling.pop(offset), self._age)
+    def end_cooling(self, offset: int) -> None:
+        """The pages of the extent are gone; it may be used again."""
+        self._cold.add(offset, self.cooling.pop(offset), self._age)
 
     def free_extents(self) -> list[tuple[int, int, bool]]:
         """Return every free extent as (offset, size, warm), by offset; for tests and views."""

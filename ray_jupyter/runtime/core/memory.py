@@ -17,7 +17,13 @@ from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core.allocator import round_up
 from ray_jupyter.runtime.core.outbox import Outbox
 from ray_jupyter.runtime.core.references import deliver, lost, seal, settle
-from ray_jupyter.runtime.core.state import AllocationRecord, ClusterState, ObjectRecord, TaskRecord
+from ray_jupyter.runtime.core.state import (
+    NOBODY,
+    AllocationRecord,
+    ClusterState,
+    ObjectRecord,
+    TaskRecord,
+)
 from ray_jupyter.runtime.protocol.messages import SPILLED, STORED
 
 PATIENCE_NS = 3_000_000_000
@@ -75,7 +81,8 @@ def _attempt(state: ClusterState, out: Outbox, allocation: AllocationRecord) -> 
         return False
     offset, warm = found
     excess = allocator.used_bytes + allocator.warm_bytes - state.store_limit_bytes
-    punch = allocator.cool(excess)
+    left = [(at, allocator.cooling[at]) for at, who in state.punching.items() if who == NOBODY]
+    punch = left + allocator.cool(excess)
     state.punching.update((at, allocation.client) for at, _ in punch)
     state.grants[offset] = allocation.client
     out.commands.append(c.Grant(allocation.client, allocation.request, offset, warm, punch))
@@ -179,11 +186,18 @@ def abandon(state: ClusterState, client: int, offset: int) -> None:
 
 
 def punched(state: ClusterState, client: int, offsets: list[int], *, done: bool) -> None:
-    """The pages of these extents are gone, or (not ``done``) nobody will see to that."""
+    """The pages of these extents are gone, or (not ``done``) are left to whoever asks next.
+
+    To take the latter for warm ones would exceed the limit.
+    """
     for offset in offsets:
-        if state.punching.get(offset) == client:
+        if state.punching.get(offset) != client:
+            continue
+        if done:
             del state.punching[offset]
-            state.allocator.end_cooling(offset, cold=done)
+            state.allocator.end_cooling(offset)
+        else:
+            state.punching[offset] = NOBODY
 
 
 def forget_client(state: ClusterState, out: Outbox, client: int) -> None:

@@ -56,8 +56,9 @@ def test_pages_that_cool_are_nobodys_until_it_is_done() -> None:
     allocator.free(0)
     assert allocator.cool(PAGE) == [(PAGE, PAGE)]
     assert allocator.allocate(2 * PAGE) is None
-    allocator.end_cooling(PAGE, cold=False)
-    assert allocator.allocate(2 * PAGE) == (0, True)
+    allocator.end_cooling(PAGE)
+    assert allocator.allocate(PAGE) == (0, True)
+    assert allocator.allocate(PAGE) == (PAGE, False)
 
 
 def test_an_extent_that_was_not_allocated_cannot_come_back() -> None:

@@ -52,12 +52,12 @@ class AllocatorMachine(RuleBasedStateMachine):
             self.cooling[offset] = self.model.taken.pop(offset)
 
     @precondition(lambda self: self.cooling)
-    @rule(data=st.data(), cold=st.booleans())
-    def end_cooling(self, data: st.DataObject, cold: bool) -> None:
+    @rule(data=st.data())
+    def end_cooling(self, data: st.DataObject) -> None:
         offset = data.draw(st.sampled_from(sorted(self.cooling)))
-        self.allocator.end_cooling(offset, cold=cold)
+        self.allocator.end_cooling(offset)
         self.model.taken[offset] = self.cooling.pop(offset)
-        self.model.free(offset, touched=not cold)
+        self.model.free(offset, touched=False)
 
     @invariant()
     def agree(self) -> None:
@@ -77,7 +77,7 @@ class AllocatorMachine(RuleBasedStateMachine):
             for offset, _ in self.allocator.cool(ADDRESS_BYTES):
                 self.cooling[offset] = set()
             for offset in self.cooling:
-                self.allocator.end_cooling(offset, cold=True)
+                self.allocator.end_cooling(offset)
             assert self.allocator.free_extents() == [(0, ADDRESS_BYTES, False)]
 
 

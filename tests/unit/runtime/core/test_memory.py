@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from ray_jupyter.runtime.core import commands as c
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core import memory
@@ -124,4 +126,24 @@ def test_pages_given_back_are_nobodys_meanwhile(session: Any, pick: Pick) -> Non
     assert punched
     assert not punched.keys() & {at for at, _, _ in session.state.allocator.free_extents()}
     session(e.Punched(0, list(punched), True))
+    assert not session.state.punching
+
+
+@pytest.mark.parametrize("how", ["died", "interrupted"])
+def test_pages_that_nobody_gave_back_are_left_to_the_next(
+    session: Any, pick: Pick, how: str
+) -> None:
+    session.join(1)
+    session.store(10, 3)
+    session(e.Released(0, [10]))
+    [granted] = pick(session(e.AllocationRequested(1, 1, int(3.5 * MIB), False)), c.Grant)
+    left = dict(granted.punch)
+    if how == "died":
+        session.lose(1)
+    else:
+        session(e.Abandoned(1, granted.offset))
+        session(e.Punched(1, list(left), False))
+    [granted] = pick(ask(session, 1, 0.5), c.Grant)
+    assert left.items() <= dict(granted.punch).items()
+    session(e.Punched(0, [at for at, _ in granted.punch], True))
     assert not session.state.punching
