@@ -12,8 +12,8 @@ from benchmarks.targets import Verdict, judge
 HEAD = """\
 # How fast it is
 
-Written by `python -m benchmarks` (`make bench`); do not edit. What each row does and how
-to read it: `benchmarks/README.md`. Reasons for what is missed: `docs/design/performance.md`.
+Written by `python -m benchmarks` (`make bench`); do not edit. [What each row does, and how to
+read it](../benchmarks/README.md). [Reasons for what is missed](design/performance.md).
 """
 METHOD = """\
 Medians over the rounds of one interleaved run; a fresh process per system, round and group

@@ -37,10 +37,10 @@ autodoc_typehints = "description"
 autodoc_default_options = {"members": True}
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # furo's own underlines every module
 html_title = f"ray_jupyter {__version__}"
 html_theme_options = {"top_of_page_buttons": []}  # no source beside the page: it is on GitHub
 html_copy_source = False
 html_show_copyright = False
-smartquotes = False  # "--run" is an option, not a dash
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from ray_jupyter import cli
 from ray_jupyter.magics import GROUPS
+
+_TYPED = re.compile(r"((?<!\S)(?:--?[a-z][\w-]*|%%?\w+|@[\w.]+(?:\([^)]*\))?|\w[\w.]*\([^)]*\)))")
+"""What stands in the texts of magics and commands as it is typed."""
 
 
 class _Entries(SphinxDirective):
@@ -33,9 +37,16 @@ class _Entries(SphinxDirective):
     def _section(self, name: str, prose: str, usage: str) -> nodes.section:
         section = nodes.section(ids=[nodes.make_id(name)], names=[name])
         section += nodes.title("", "", nodes.literal(name, name))
-        section += [nodes.paragraph("", text) for text in prose.split("\n\n") if text]
+        section += [nodes.paragraph("", "", *_words(text)) for text in prose.split("\n\n") if text]
         section += nodes.literal_block(usage, usage, language="text")
         return section
+
+
+def _words(text: str) -> Iterator[nodes.Node]:
+    """Yield the prose, with what is typed set apart: options, magics, calls."""
+    for place, piece in enumerate(_TYPED.split(text)):
+        if piece:
+            yield nodes.literal(piece, piece) if place % 2 else nodes.Text(piece)
 
 
 class Magics(_Entries):
