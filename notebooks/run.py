@@ -19,6 +19,7 @@ TIMEOUT_S = 300
 """For one cell; the longest of ours takes some seconds."""
 _CELL_FILE = re.compile(r"(?:\b[A-Za-z]:)?[\\/](?:[^\\/\s\"']+[\\/])*ipykernel_\d+[\\/](?=\d+\.py)")
 """The folder that a kernel says its cells are in: there is none, and it differs each time."""
+_DASHBOARD = "application/vnd.ray-jupyter.dashboard+json"
 
 
 def run(path: Path, *, write: bool = False) -> str:
@@ -47,13 +48,7 @@ def run(path: Path, *, write: bool = False) -> str:
         )
         client.execute()
     if write:
-        for cell in notebook.cells:
-            cell.metadata.pop("execution", None)  # when it ran: different each time
-            for output in cell.get("outputs", []):
-                _without_folders(output)
-        notebook.metadata.language_info = {"name": "python"}
-        text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(_kept(notebook), encoding="utf-8")
     return "".join(
         output.text
         for cell in notebook.cells
@@ -61,6 +56,26 @@ def run(path: Path, *, write: bool = False) -> str:
         for output in cell.get("outputs", [])
         if output.output_type == "stream" and output.name == "stdout"
     )
+
+
+def _kept(notebook: Any) -> str:
+    """Return what is kept: nothing that differs without need, and no line per number."""
+    snapshots: dict[str, str] = {}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # when it ran: different each time
+        for output in cell.get("outputs", []):
+            _without_folders(output)
+            data = output.get("data", {})
+            if _DASHBOARD in data:
+                data.pop("text/html", None)  # the same picture as the SVG, once more
+                name = f"<snapshot {len(snapshots)}>"
+                snapshots[json.dumps(name)] = json.dumps(data[_DASHBOARD], separators=(",", ":"))
+                data[_DASHBOARD] = name
+    notebook.metadata.language_info = {"name": "python"}
+    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+    for name, snapshot in snapshots.items():
+        text = text.replace(name, snapshot)
+    return text + "\n"
 
 
 def _without_folders(output: Any) -> None:

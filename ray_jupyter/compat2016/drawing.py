@@ -61,7 +61,8 @@ def to_svg(shapes: Mapping[Node, Shape], edges: Mapping[Edge, str], note: str = 
     height = bottom + _HEIGHT_CSS_PX / 2 + 2 * _MARGIN_CSS_PX + (24 if note else 0)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="rj-graph" role="img" '
-        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        'style="max-width:100%;height:auto">',  # a wide graph shrinks to its page
         f"<title>Computation graph of {len(shapes)} nodes</title><style>{_STYLE}</style>",
         '<defs><marker id="rj-tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#6b7280;stroke:none"/></marker>'

@@ -7,6 +7,7 @@ the session, and when a cell ends: what is saved is never far behind what was se
 
 from __future__ import annotations
 
+import atexit
 import time
 import uuid
 from typing import Any
@@ -51,10 +52,14 @@ class Live:
         if self._link is not None:
             self._link.open()
         session.on_end.append(self._before_end)
+        # Before ZeroMQ ends, which runs after what was registered later than it: the last session
+        # ends there, too, and a picture of that would be sent to nobody, with an error.
+        atexit.register(self.feed.stop)
 
     def close(self) -> None:
         """End the thread; outputs stay as they are."""
         session.on_end.remove(self._before_end)
+        atexit.unregister(self.feed.stop)
         self.feed.stop()
         if self._link is not None:
             self._link.close()
@@ -127,7 +132,8 @@ class Live:
         paused = not live and now_s - self._quiet_since_s > PAUSE_S
         news = _news(frame)
         due = now_s - self._kept_at_s > KEEP_S
-        if self._outputs and news != self._kept and (paused or due or is_over):
+        is_new = news not in (self._kept, self._kept_in_cell)
+        if self._outputs and is_new and (paused or due or is_over):
             self._kept_at_s, self._kept = now_s, news
             shown = bundle(self.feed.snapshot())
             for display_id, parent in self._outputs.items():

@@ -19,6 +19,7 @@ from typing import Any
 from ray_jupyter.dashboard.bins import Bins
 from ray_jupyter.dashboard.makers import UNKNOWN, Makers
 from ray_jupyter.runtime.protocol.changes import EndedTask, Group
+from ray_jupyter.runtime.protocol.messages import ACTOR
 
 COLUMNS = {
     "cells": ["id", "label"],
@@ -88,6 +89,7 @@ class Model:
         self._runs: dict[int, int] = {}  # places of cells, by the ids of their runs
         self._cells: dict[str, int] = {"": 0}
         self._nodes: dict[tuple[str, str, int], int] = {}
+        self._newest: dict[tuple[str, str], int] = {}  # of the nodes with this name and kind
         self._edges: dict[tuple[int, int, int], int] = {}
         self._lanes: dict[int, int] = {}
         self._makers = Makers()
@@ -153,7 +155,9 @@ class Model:
             self.bins.add(lane, node, start_us, end_us, group.wall_ns // 1000)
 
     def _fold_task(self, task: EndedTask) -> None:
-        node = self._node(task.name, task.kind, self._cell_of(task.cell) or self._cell_before(task))
+        node = self._node(
+            task.name, task.kind, self._cell_of(task.cell) or _cell_before(self, task)
+        )
         row = self.nodes[node]
         wall_ns = task.end_ns - task.start_ns if task.start_ns else 0
         _count(row, task.status, 1, task.attempt, wall_ns, wall_ns)
@@ -221,7 +225,9 @@ class Model:
     def _fold_live(self, live: Sequence[tuple[str, str, int, int]]) -> None:
         counts: dict[int, int] = {}
         for name, kind, count, cell in live:
-            node = self._node(name, kind, self._cell_of(cell))
+            place = self._cell_of(cell)  # none for living actors: they count where they were made
+            known = None if place or kind != ACTOR else self._newest.get((_cut(name), kind))
+            node = self._node(name, kind, place) if known is None else known
             counts[node] = counts.get(node, 0) + count
         for node in range(len(self.nodes)):
             self._set(node, LIVE, counts.get(node, 0))
@@ -257,6 +263,7 @@ class Model:
                 return self._node(OTHERS, "task", 0)
             node = self._nodes[name, kind, cell] = len(self.nodes)
             self.nodes.append([name, kind, cell, 0, 0, 0, 0, 0, 0, 0, -1, 0])
+            self._newest[name, kind] = node
         self.changed["nodes"].add(node)
         return node
 
@@ -297,14 +304,15 @@ class Model:
     def _us(self, when_ns: int) -> int:
         return (when_ns - self.origin_ns) // 1000 if when_ns else 0
 
-    def _cell_before(self, task: EndedTask) -> int:
-        """Return the cell of a task that runs once more: it is counted in none any more."""
-        known = self._makers.of(task.id)
-        is_same = known != UNKNOWN and self.nodes[known][NAME] == _cut(task.name)
-        return int(self.nodes[known][CELL]) if is_same else 0
-
     def _cell_of(self, run: int) -> int:
         return self._runs.get(run, 0)
+
+
+def _cell_before(model: Model, task: EndedTask) -> int:
+    """Return the cell of a task that runs once more: it is counted in none any more."""
+    known = model.maker(task.id)
+    is_same = known != UNKNOWN and model.nodes[known][NAME] == _cut(task.name)
+    return int(model.nodes[known][CELL]) if is_same else 0
 
 
 def _count(

@@ -1,6 +1,6 @@
 """A snapshot as a picture: what stays in a saved notebook, needs no JavaScript and no fonts.
 
-Lives here: SVG, from a snapshot alone. Does not: where nodes go (``compat2016.layered``).
+Lives here: SVG, from a snapshot alone. Does not: where nodes go (``shelves``).
 Whatever users name is text here, never markup: it all passes ``_text``. The colours, and what
 each part shows, are those of the live view (``labextension/src/``).
 """
@@ -10,19 +10,21 @@ from __future__ import annotations
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from ray_jupyter.compat2016.layered import lay_out
 from ray_jupyter.config import format_size
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.model import (
     CELL,
     FAILED,
     FINISHED,
+    KIND,
     LIVE,
     NAME,
     OTHERS,
     RUNNING,
     WALL,
 )
+from ray_jupyter.dashboard.shelves import arrange
+from ray_jupyter.runtime.protocol.messages import ACTOR
 
 PALETTE = (
     "#1758a0", "#c0883b", "#048059", "#83205f", "#559cbd", "#614529", "#8852fa", "#656f03", "#6b7785",
@@ -116,9 +118,10 @@ def _graph(frame: Frame, colours: list[str], top: float) -> tuple[str, float]:
         (row[1], row[2]): row for row in frame["edges"]
         if row[1] in shown and row[2] in shown and row[1] != row[2]
     }  # fmt: skip
-    places, bends = lay_out(dict.fromkeys(shown, wide), list(edges))
+    room = WIDTH_CSS_PX - 2 * _MARGIN_CSS_PX
+    places, bends = arrange(shown, list(edges), _NODE_CSS_PX, room)
     right = max(x for x, _ in places.values()) + wide / 2
-    scale = min(1.0, (WIDTH_CSS_PX - 2 * _MARGIN_CSS_PX) / right)
+    scale = min(1.0, room / right)
     shift = (WIDTH_CSS_PX - right * scale) / 2
     below = max(y for _, y in places.values()) + high
     parts = []
@@ -147,10 +150,14 @@ def _graph(frame: Frame, colours: list[str], top: float) -> tuple[str, float]:
 def _node(row: list[Any], cell: str, colour: str, x: float, y: float) -> str:
     wide, high = _NODE_CSS_PX
     ended = row[FINISHED] + row[FAILED]
-    total = max(1, ended + row[LIVE])
+    is_class = row[KIND] == ACTOR  # its actors live on after they were made
+    live = 0 if is_class else row[LIVE]
+    total = max(1, ended + live)
     bar = wide - 16
     done, bad = bar * row[FINISHED] / total, bar * row[FAILED] / total
-    state = f"{ended:,} of {ended + row[LIVE]:,}"
+    state = (
+        f"{row[LIVE]:,} alive · {ended:,} made" if is_class else f"{ended:,} of {ended + live:,}"
+    )
     state += f" · {row[RUNNING]:,} running" if row[RUNNING] else ""
     state += f" · {row[FAILED]:,} failed" if row[FAILED] else ""
     label = f"{cell} {row[NAME]}" if cell else row[NAME]

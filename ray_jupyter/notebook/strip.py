@@ -19,7 +19,7 @@ BARS_MAX = 8
 _BAR_LINE_CHARS = 100
 _NAME_CHARS = 30
 _STYLE = (
-    "white-space: pre; overflow-x: auto; line-height: 1.3; padding-left: var(--jp-code-padding, 0); "
+    "white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.3; padding-left: var(--jp-code-padding, 0); "
     "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
 )
 

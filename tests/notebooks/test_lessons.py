@@ -20,6 +20,8 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MACHINE = re.compile(r"/(?:tmp|root|home|Users|work|usr)/|File ~/|\b\d+\.\d+\.\d+\.\d+:\d")
 
+DASHBOARD = "application/vnd.ray-jupyter.dashboard+json"
+
 
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
@@ -86,7 +88,32 @@ def test_its_outputs_are_kept_small_and_of_no_machine(path: Path) -> None:
     shown = outputs(path)
     assert "output_type" in shown, "no outputs: python notebooks/run.py --write makes them"
     assert MACHINE.findall(shown) == []
-    assert len(shown) < 60_000
+    assert len(shown) < 150_000
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 500, (
+        "numbers of a picture, a line each"
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_lines_of_code_fit_beside_the_margin(path: Path) -> None:
+    sources = ["".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code"]
+    assert [line for source in sources for line in source.splitlines() if len(line) > 110] == []
+
+
+def test_several_lessons_keep_a_picture_of_the_dashboard() -> None:
+    kept = {path.stem for path in NOTEBOOKS if DASHBOARD in outputs(path)}
+    assert kept >= {"01_pi", "02_tutorial", "alexnet", "debugging", "hyperopt", "trpo"}
+    for path in NOTEBOOKS:
+        for cell in cells(path):
+            for data in (output.get("data", {}) for output in cell.get("outputs", [])):
+                if DASHBOARD in data:
+                    assert data[DASHBOARD]["snapshot"]["is_over"], "saved while it was running"
+                    assert "ended" in "".join(data["image/svg+xml"])
+
+
+def test_what_was_skipped_is_not_kept() -> None:
+    """The saved outputs are of a machine that has everything."""
+    assert [path.stem for path in NOTEBOOKS if "SKIPPED:" in outputs(path)] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -32,6 +32,12 @@ def test_boxes_ovals_and_edges() -> None:
     assert "a note" in [text.text for text in tree.findall(f".//{SVG}text")]
 
 
+def test_a_wide_graph_shrinks_to_its_page() -> None:
+    root = ElementTree.fromstring(to_svg(SHAPES, EDGES, ""))
+    assert root.get("style") == "max-width:100%;height:auto"
+    assert root.get("viewBox")
+
+
 @given(st.text())
 def test_any_name_is_text(name: str) -> None:
     shapes = {0: Shape("task", name, "FAILED", name)}

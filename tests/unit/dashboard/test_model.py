@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from ray_jupyter.dashboard import frames
 from ray_jupyter.dashboard.model import (
     DATA,
+    FINISHED,
     LAUNCHED,
+    LIVE,
     NODES_MAX,
     OTHERS,
     TASKS_MAX,
@@ -112,6 +114,18 @@ def test_functions_of_two_cells_are_two_nodes(cluster: Cluster, model: Model) ->
     cluster.tell(model)
     assert model.cells[1:] == [["a", "[3]"], ["b", "[2]"]]
     assert [row[5] for row in model.nodes] == [3, 1]
+
+
+def test_actors_that_live_are_counted_where_they_were_made(cluster: Cluster, model: Model) -> None:
+    model.begin_cell(7, "a", "[1]")
+    cluster.end(1, "Tally", kind="actor", cell=7)
+    cluster.live = [("Tally", "actor", 2, 0)]
+    cluster.tell(model)
+    (node,) = model.nodes  # not another one, of no cell, in which nothing is ever made
+    assert (node[:3], node[LIVE], node[FINISHED]) == (["Tally", "actor", 1], 2, 1)
+    cluster.live = []
+    cluster.tell(model)
+    assert model.nodes[0][LIVE] == 0
 
 
 def test_workers_come_and_go(cluster: Cluster, model: Model) -> None:

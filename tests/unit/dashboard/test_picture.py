@@ -47,6 +47,15 @@ def test_the_numbers_are_in_words(frame: dict[str, Any]) -> None:
     )
 
 
+def test_a_class_says_how_many_live(cluster: Cluster, model: Model) -> None:
+    cluster.end(1, "Tally", kind="actor")
+    cluster.end(2, "Tally", kind="actor", status="FAILED")
+    cluster.live = [("Tally", "actor", 1, 0)]
+    cluster.tell(model)
+    frame = frames.snapshot(model, 1, 0, {"hints": [], "logs": deque(), "objects": []})
+    assert "1 alive · 2 made · 1 failed" in to_svg(frame)
+
+
 def test_an_empty_session_has_a_picture(model: Model) -> None:
     empty = frames.snapshot(model, 1, 0, {"hints": [], "logs": deque(), "objects": []})
     ElementTree.fromstring(to_svg(empty))

@@ -105,5 +105,6 @@ def test_no_hint_when_other_cells_kept_the_workers_busy() -> None:
 def test_names_are_text_and_no_markup() -> None:
     functions = [("<script>alert(1)</script>", 2, 0, 1, 0)]
     found = strip.html(strip.progress(report(functions=functions), 0))
+    assert "white-space: pre-wrap" in found  # an error at the end of the line can be read
     assert "<script" not in found
     assert "&lt;script&gt;" in found
