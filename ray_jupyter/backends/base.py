@@ -51,6 +51,7 @@ class Capability(Enum):
     DROPPED_STREAMS = "a paused task whose stream nobody reads goes on, instead of being cancelled"
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
     VERSIONS = "which version of a function or class something runs is not told"
+    RESUMING = "what failed is not run again in its place: call the function again"
     ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
 
     def refuse(self, backend: str) -> NoReturn:

@@ -135,7 +135,7 @@ class DebugMagics(MagicGroup):
             template = current._template
         try:
             first, *others = backend.resume(task, template)
-        except LookupError as problem:
+        except (LookupError, NotImplementedError) as problem:
             raise UsageError(f"%ray_rerun: {problem}") from None
         counted = Counter(others)
         needing = ", ".join(f"{k} {n}" if k > 1 else n for n, k in counted.items())

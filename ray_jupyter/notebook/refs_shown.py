@@ -12,7 +12,6 @@ from typing import Any
 
 from ray_jupyter import session
 from ray_jupyter.actors import ActorHandle
-from ray_jupyter.backends.base import Capability
 from ray_jupyter.config import format_size
 from ray_jupyter.errors import RayError
 from ray_jupyter.notebook import Shell
@@ -77,8 +76,6 @@ def facts(shown: _Shown, cells: Cells, redefined: Redefined) -> list[str]:
     backend = session.current
     if backend is None or backend.session_id != ref.session_id:
         return ["of a session that has ended"]
-    if Capability.OBJECT_TABLE in backend.lacks:
-        return []
     try:
         told = backend.query("object", ref.id, ANSWER_S)
     except (RayError, TimeoutError):  # it ends just now, or is busy: then the name must do
@@ -96,7 +93,7 @@ def facts(shown: _Shown, cells: Cells, redefined: Redefined) -> list[str]:
         _STATES.get(told["state"], told["state"]) if told["name"] else "",
         told["name"] or "put",
         f"In{label}" if label else "",
-        format_size(told["size_bytes"]) if is_there else "",
+        format_size(told["size_bytes"]) if is_there and told["size_bytes"] else "",
         look if is_there else "",
         "on disk" if told["location"] == "DISK" else "",
         older,

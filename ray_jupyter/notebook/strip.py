@@ -55,7 +55,8 @@ def progress(
         lines.append(f"… {len(rows) - len(shown)} more functions")
     lines += [f"  {bar.strip()[:_BAR_LINE_CHARS]}" for bar in bars[:BARS_MAX]]
     elapsed_ns = max(0, now_ns - report["first_ns"])
-    lines.append(f"{_seconds(elapsed_ns)} · {_counted(len(report['pids']), 'worker')}")
+    workers = len(report["pids"])  # none where they may be on other machines
+    lines.append(_seconds(elapsed_ns) + (f" · {_counted(workers, 'worker')}" if workers else ""))
     return "\n".join(lines)
 
 
@@ -74,9 +75,12 @@ def summary(
     cancelled = report["cancelled"]
     failed = sum(row[4] for row in report["functions"]) - cancelled
     span_ns = _span_ns(report)
-    parts = [_counted(tasks, "task"), _seconds(span_ns), f"{_seconds(report['cpu_ns'])} CPU"]
-    if report["cpu_ns"] * 10 >= span_ns:
-        parts.append(f"{report['cpu_ns'] / span_ns:.1f}×")
+    parts = [_counted(tasks, "task"), _seconds(span_ns)]
+    cpu_ns = report["cpu_ns"]
+    if cpu_ns is not None:  # a Ray cluster does not tell
+        parts.append(f"{_seconds(cpu_ns)} CPU")
+        if cpu_ns * 10 >= span_ns:
+            parts.append(f"{cpu_ns / span_ns:.1f}×")
     if peak_bytes:
         parts.append(f"peak {format_size(peak_bytes)}")
     if report["retries"]:

@@ -16,7 +16,7 @@ from ray_jupyter.backends.ray_cluster.calls import (
     method_options,
     remote_function,
 )
-from ray_jupyter.backends.ray_cluster.faults import translated
+from ray_jupyter.backends.ray_cluster.faults import failed_call, translated
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
 from ray_jupyter.backends.ray_cluster.names import Names
 from ray_jupyter.backends.ray_cluster.packing import Header, check_arguments, pack
@@ -33,7 +33,7 @@ from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
 from ray_jupyter.errors import PendingCallsLimitExceeded, RayError
 from ray_jupyter.runtime.client.printing import Listener
-from ray_jupyter.runtime.protocol.messages import AFTER
+from ray_jupyter.runtime.protocol.messages import AFTER, TASK_EVENTS
 from ray_jupyter.runtime.protocol.output import Output
 from ray_jupyter.runtime.protocol.specs import (
     RESOURCE_UNITS,
@@ -42,18 +42,13 @@ from ray_jupyter.runtime.protocol.specs import (
     TaskTemplate,
     full_name,
 )
+from ray_jupyter.runtime.protocol.tables import ACTOR_TASK, NORMAL_TASK
 from ray_jupyter.runtime.store.serialization import serialize
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.client.failed import FailedCall
 
 T = TypeVar("T")
-
-
-_NOT_REPEATED = (
-    "a Ray cluster does not hand out the arguments of a failed task: call the function again, "
-    "or debug it with %ray_start --inline"
-)
 
 
 class RayClusterBackend(Refusals, Names):
@@ -66,7 +61,7 @@ class RayClusterBackend(Refusals, Names):
         Capability.ORDERED_EXIT, Capability.RESULT_AFTER_CANCEL, Capability.COMPLETION_ERROR,
         Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
         Capability.ARGUMENTS, Capability.UNSEEN_ERRORS, Capability.QUEUED_CANCEL,
-        Capability.DROPPED_STREAMS, Capability.VERSIONS,
+        Capability.DROPPED_STREAMS, Capability.VERSIONS, Capability.RESUMING,
     })  # fmt: skip
 
     def __init__(self, watch: Watch, *, is_driver: bool) -> None:
@@ -131,6 +126,8 @@ class RayClusterBackend(Refusals, Names):
         task_id = self._ids.mint(template.num_objects)
         header = Header(task_id, _root())
         made = self._call(registration.target.remote, header, template, args, kwargs)
+        if self._is_driver and TASK_EVENTS not in template.extras:
+            self._rows.submitted(task_id, template.name, NORMAL_TASK)
         return self._made(task_id, made, template)
 
     def create_actor(
@@ -178,7 +175,10 @@ class RayClusterBackend(Refusals, Names):
         def call(*packed: Any) -> Any:
             return method._remote(packed, {}, **options)
 
-        return self._made(task_id, self._call(call, header, template, args, kwargs), template)
+        made = self._call(call, header, template, args, kwargs)
+        if self._is_driver and TASK_EVENTS not in template.extras:
+            self._rows.submitted(task_id, template.name, ACTOR_TASK)
+        return self._made(task_id, made, template)
 
     def _call(
         self, call: Callable[..., Any], header: Header, template: TaskTemplate,
@@ -271,12 +271,11 @@ class RayClusterBackend(Refusals, Names):
         self._companion = serialize(value).to_bytes()
 
     def failed_call(self, object_id: int) -> FailedCall:
-        """Refuse; see ``Backend.failed_call``."""
-        raise LookupError(_NOT_REPEATED)
-
-    def resume(self, object_id: int, template: TaskTemplate | None) -> list[str]:
-        """Refuse; see ``Backend.resume``."""
-        raise LookupError(_NOT_REPEATED)
+        """See ``Backend.failed_call``: small arguments come back with the error."""
+        ref = object_id.ref if isinstance(object_id, RayId) else self._ids.first_result(object_id)
+        if ref is None:
+            raise LookupError("cannot be run again: it is forgotten")
+        return failed_call(ref, self._watch)
 
     def shutdown(self) -> None:
         """See ``Backend``: leave the cluster, which goes on; what this job started ends."""

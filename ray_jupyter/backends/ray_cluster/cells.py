@@ -88,10 +88,11 @@ def report(
         "unfinished": len(rows) - len(ended),
         "first_ns": min(row["creation_time_ns"] or 0 for row in rows),
         "last_ns": max((row["end_time_ns"] for row in ended), default=0),
-        "wall_ns": sum(spans), "cpu_ns": 0, "busy_ns": sum(spans),
+        "wall_ns": sum(spans), "cpu_ns": None, "busy_ns": sum(spans),
         "longest_ns": max(spans, default=0),
         "moved_ns": 0, "packed_ns": 0, "cancelled": 0,
         "retries": sum(row["attempt_number"] for row in ended), "spilled_bytes": 0,
-        "pids": statistics["pids"], "cpus": len(statistics["pids"]), "store_used_bytes": statistics["store_used_bytes"],
+        "pids": [],  # they may be of other machines
+        "cpus": len(statistics["pids"]), "store_used_bytes": statistics["store_used_bytes"],
         "error": (failed[0]["task_id"], failed[0]["name"], error_of(failed[0])) if failed else None,
     }  # fmt: skip

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ray import cloudpickle
 from ray import exceptions as ray_errors
 
 from ray_jupyter import errors
 from ray_jupyter.backends.ray_cluster.shell import TaskFailure
+from ray_jupyter.backends.ray_cluster.watching import Watch
+from ray_jupyter.runtime.client.failed import FailedCall
 from ray_jupyter.runtime.client.task_errors import load_task_error
+from ray_jupyter.runtime.store.serialization import deserialize
 
 _KINDS: list[tuple[type[BaseException], type[errors.RayError]]] = [
     (ray_errors.GetTimeoutError, errors.GetTimeoutError),
@@ -62,6 +66,32 @@ def _of_task(error: Any) -> BaseException:
     # Nothing else leaves our shell: Ray could not store what the function returned.
     told = errors.SerializationError(f"the result of {name}() cannot be pickled: {cause}")
     return errors.RayTaskError(name, f"{type(told).__name__}: {told}", told).as_instanceof_cause()
+
+
+def failed_call(ref: Any, watch: Watch) -> FailedCall:
+    """Return the call that failed with the error behind Ray's reference.
+
+    Raises:
+        LookupError: it did not fail in the user's code, or is not kept; says why.
+    """
+    try:
+        watch.get(ref, None)
+    except ray_errors.RayTaskError as error:
+        cause: Any = error
+        while isinstance(cause, ray_errors.RayTaskError):
+            cause = cause.cause
+        call = cause.call if isinstance(cause, TaskFailure) else "it did not fail in its own code"
+    except ray_errors.RayError as error:
+        call = f"it did not fail in its own code: {type(error).__name__}"
+    else:
+        call = "it has not failed"
+    if isinstance(call, str):
+        raise LookupError(f"cannot be run again: {call}")
+    sealed, packed = deserialize(call)
+    args, kwargs = deserialize(packed)
+    function = cloudpickle.loads(sealed)
+    name = load_task_error(cause.data).function_name
+    return FailedCall(name, function, tuple(args), kwargs, 1, ())
 
 
 def _of_actor(error: Any) -> BaseException:

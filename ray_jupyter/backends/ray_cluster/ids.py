@@ -6,16 +6,19 @@ What a worker makes is named by a hash of Ray's name for it: any process finds t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ray
 from ray import cloudpickle
 
 from ray_jupyter.backends.ray_cluster.present import attached
+from ray_jupyter.errors import SerializationError
 
 TASK_ID_BYTES = 24
 _SERVER = "ray.util.client.server.server"
@@ -30,6 +33,19 @@ _NO_ACTOR = b"\xff" * 12
 """In the middle of Ray's name of a task, where no actor runs it."""
 _CREATION = b"\xff" * 8
 """Begins Ray's name of the task that makes an actor; the actor's own name follows."""
+
+
+_refusing = threading.local()
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Have ids not be pickled in this thread: a pickle of the user's own would keep the object."""
+    _refusing.is_on = True
+    try:
+        yield
+    finally:
+        _refusing.is_on = False
 
 
 class RayId(int):
@@ -52,6 +68,8 @@ class RayId(int):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if getattr(_refusing, "is_on", False):
+            raise SerializationError("there is a reference inside")
         if _is_ray_pickling():
             return _arrive, (int(self), self.ref)
         # A pickle of the user's own: Ray then keeps the object until this process ends.
@@ -104,6 +122,19 @@ def is_actor_call(ref: Any) -> bool:
     return task_of(ref)[8:20] != _NO_ACTOR
 
 
+def are_there(refs: Sequence[Any]) -> list[Any]:
+    """Return those of Ray's references whose results have come.
+
+    Asked before each cancel: Ray 2.60 ends the whole process ("Tried to complete task that was
+    not pending") when a task is cancelled while its results are being taken in, and whoever
+    waits for them wakes up in that moment.
+    """
+    if not refs:
+        return []
+    ready: list[Any] = ray.wait(list(refs), num_returns=len(refs), timeout=0, fetch_local=False)[0]
+    return ready
+
+
 class Ids:
     """The ids of one process.
 
@@ -116,6 +147,7 @@ class Ids:
         self._lock = threading.Lock()
         self._next_id = 1
         self._known: OrderedDict[bytes, int] = OrderedDict()
+        self._names: dict[int, bytes] = {}
 
     def mint(self, count: int = 1) -> int:
         """Return the first of ``count`` new ids; 0 in a worker, where Ray's names decide."""
@@ -133,8 +165,10 @@ class Ids:
             return RayId(hashed(name), ref)
         with self._lock:
             self._known[name] = first
+            self._names[first] = name
             if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+                _, oldest = self._known.popitem(last=False)
+                self._names.pop(oldest, None)
         return RayId(first, ref)
 
     def of_value(self, ref: Any) -> RayId:
@@ -143,10 +177,7 @@ class Ids:
 
     def first_result(self, task_id: int) -> Any:
         """Return Ray's reference to the first result of one of the driver's newest tasks."""
-        with self._lock:
-            known = list(self._known.items())
-        names = (name for name, number in reversed(known) if number == task_id)
-        name = next(names, None)
+        name = self._names.get(int(task_id))
         return None if name is None else ray.ObjectRef(name + _FIRST)
 
     def of_task(self, name: bytes) -> int:

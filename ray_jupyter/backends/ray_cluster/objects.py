@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from ray_jupyter.backends.ray_cluster.faults import translated
-from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, is_actor_call
+from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, is_actor_call
 from ray_jupyter.backends.ray_cluster.reports import Reports
 from ray_jupyter.backends.ray_cluster.streams import Streams
 from ray_jupyter.backends.ray_cluster.watching import Watch
@@ -124,16 +124,3 @@ class Objects(Reports):
             return  # nobody refers to its result any more: Ray has no way to name the task
         except ray.exceptions.RayError as error:
             raise translated(error) from None
-
-
-def are_there(refs: Sequence[Any]) -> list[Any]:
-    """Return those of Ray's references whose results have come.
-
-    Asked before each cancel: Ray 2.60 ends the whole process ("Tried to complete task that was
-    not pending") when a task is cancelled while its results are being taken in, and whoever
-    waits for them wakes up in that moment.
-    """
-    if not refs:
-        return []
-    ready: list[Any] = ray.wait(list(refs), num_returns=len(refs), timeout=0, fetch_local=False)[0]
-    return ready

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from ray_jupyter.backends.base import Capability
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
 
 
 class Refusals:
@@ -27,6 +28,14 @@ class Refusals:
             NotImplementedError: how many workers there are is the cluster's affair.
         """
         Capability.RESIZING.refuse(self.name)
+
+    def resume(self, object_id: int, template: TaskTemplate | None) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            NotImplementedError: a result that is there stays what it is.
+        """
+        Capability.RESUMING.refuse(self.name)
 
     def held_here(self) -> NoReturn:
         """Refuse.

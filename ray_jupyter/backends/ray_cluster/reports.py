@@ -17,14 +17,14 @@ from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster import head
 from ray_jupyter.backends.ray_cluster.cells import Cells, report, unfinished
 from ray_jupyter.backends.ray_cluster.head import asked
-from ray_jupyter.backends.ray_cluster.ids import Ids
+from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, task_of
 from ray_jupyter.backends.ray_cluster.records import Records, error_text
-from ray_jupyter.backends.ray_cluster.rows import Kept, Rows
+from ray_jupyter.backends.ray_cluster.rows import ENDED, Kept, Rows
 from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
 from ray_jupyter.runtime.protocol.tables import ACTOR_TASK, SUMMARIES, Row, select
 
 _FAILURES = 1_000
-_OF_OBJECTS = ("census", "memory", "object", "task")
+_OF_OBJECTS = ("census", "memory", "task")
 
 
 class Reports:
@@ -86,6 +86,8 @@ class Reports:
             return self._records.changed(argument, self._numbers())
         if question == "unwatch":  # it looks at its records each time
             return False
+        if question == "object":
+            return self._object(argument)
         if question in _OF_OBJECTS:
             Capability.OBJECT_TABLE.refuse("ray_cluster")
         if question == "references":
@@ -97,8 +99,37 @@ class Reports:
     def _of_cell(self, question: str, cell_id: int) -> Any:
         rows = self._cells.tasks_of(cell_id, self._rows.tasks())
         if question == "cell_tasks":
-            return unfinished(rows)
+            return self._unfinished_of(unfinished(rows))
         return report(rows, self.statistics(), _descriptor) if rows else {}
+
+    def _object(self, object_id: int) -> dict[str, Any]:
+        """Return what ``runtime.core.census.one`` does, as far as Ray tells."""
+        if not isinstance(object_id, RayId):
+            return {}
+        known = {
+            "state": "", "name": "", "cell": self._cells.of(object_id), "size_bytes": 0,
+            "location": "", "look": "", "version": "", "actor": "",
+        }  # fmt: skip
+        if not hasattr(object_id.ref, "task_id"):
+            return known | {"actor": self._life(object_id.ref)[0]}
+        name = task_of(object_id.ref)
+        task_id = self._ids.of_task(name)
+        row = next((row for row in self._rows.tasks() if row["task_id"] == task_id), None)
+        is_there = bool(are_there([object_id.ref]))
+        state = row["state"] if row is not None else "FINISHED" if is_there else ""
+        if row is not None and is_there and state not in ENDED:
+            state = "FINISHED"  # the head has not heard of it yet
+        return known | {
+            "state": state, "name": row["name"] if row is not None else "",
+            "size_bytes": _size_bytes(object_id.ref),
+            "location": "MEMORY" if is_there and state != "FAILED" else "",
+        }  # fmt: skip
+
+    def _unfinished_of(self, tasks: list[tuple[int, bool]]) -> list[tuple[int, bool]]:
+        """Return those of this driver's tasks whose results are not there: that is known at once."""
+        refs = {task: self._ids.first_result(task) for task, _ in tasks}
+        there = set(are_there([ref for ref in refs.values() if ref is not None]))
+        return [task for task in tasks if refs[task[0]] not in there]
 
     def statistics(self) -> dict[str, Any]:
         """See ``Backend.statistics``; memory is that of all nodes."""
@@ -127,7 +158,7 @@ class Reports:
 
     def _table(self, name: str) -> list[Row]:
         tables: dict[str, Callable[[], list[Row]]] = {
-            "tasks": self._rows.tasks, "actors": self._rows.actors, "workers": self._rows.workers,
+            "tasks": self._rows.told_tasks, "actors": self._rows.actors, "workers": self._rows.workers,
         }  # fmt: skip
         if name not in tables:
             Capability.OBJECT_TABLE.refuse("ray_cluster")
@@ -155,6 +186,14 @@ class Reports:
              row["attempt_number"], 1, ())
             for row in self._rows.tasks() if row["end_time_ns"] is None
         ]  # fmt: skip
+
+
+def _size_bytes(ref: Any) -> int:
+    """Return how large a value is; 0 where Ray does not tell, as of what travels in messages."""
+    if ray.util.client.ray.is_connected():
+        return 0
+    told = ray.experimental.get_local_object_locations([ref]).get(ref, {})
+    return int(told.get("object_size") or 0)
 
 
 def _descriptor(row: Row) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 from ray.core.generated import gcs_pb2
@@ -26,6 +26,7 @@ from ray_jupyter.runtime.protocol.tables import (
     Row,
 )
 
+T = TypeVar("T")
 _STATES = {
     1: "PENDING_ARGS_AVAIL", 2: "PENDING_NODE_ASSIGNMENT", 3: "PENDING_NODE_ASSIGNMENT",
     4: "PENDING_NODE_ASSIGNMENT", 5: "SUBMITTED_TO_WORKER", 6: "SUBMITTED_TO_WORKER",
@@ -37,6 +38,7 @@ _SUBMITTED, _STARTED, ENDED = 1, 8, ("FINISHED", "FAILED")
 _KINDS = {0: NORMAL_TASK, 1: ACTOR_CREATION_TASK, 2: ACTOR_TASK}
 _FRESH_S, _FRESH_BY_TASK_S = 0.05, 0.5
 """For so long an answer is good; the second where asking takes a task, behind Ray's client."""
+_UNHEARD_NS = 5_000_000_000
 _SHARE = 5
 """Reading takes at most this part of the time."""
 
@@ -53,14 +55,34 @@ class Rows:
         self._job_id = job_id
         self._of_task = of_task
         self._read_tasks: dict[bytes, Row] = {}
+        self._submitted: dict[int, tuple[str, str, int]] = {}
+        """What this driver has just submitted, by id: name, kind, when."""
         # Once: a row that has ended stays what it is.
         self._offset_ns = time.time_ns() - time.monotonic_ns()
-        self.tasks = Kept(self._tasks)
-        """The last attempt at each task, those that have not ended first."""
+        self.told_tasks = Kept(self._tasks)
+        """The last attempt at each task that the head knows, those that have not ended first."""
         self.actors = Kept(self._actors)
         self.workers = Kept(self._workers)
         self.machines = Kept(_machines)
         """By Ray's ids of the nodes: (what people call it, its address)."""
+
+    def submitted(self, task_id: int, name: str, kind: str) -> None:
+        """Note a task of this driver: the head hears of it a second later."""
+        self._submitted[task_id] = (name, kind, time.monotonic_ns())
+
+    def tasks(self) -> list[Row]:
+        """Return ``told_tasks``, and what this driver has just submitted."""
+        known = self.told_tasks()
+        if not self._submitted:
+            return known
+        oldest_ns, heard = time.monotonic_ns() - _UNHEARD_NS, {row["task_id"] for row in known}
+        unheard = []
+        for task_id, (name, kind, since_ns) in list(self._submitted.items()):
+            if task_id in heard or since_ns < oldest_ns:  # of some it is never told
+                self._submitted.pop(task_id, None)
+            else:
+                unheard.append(_unheard(task_id, name, kind, since_ns))
+        return unheard + known
 
     def _tasks(self) -> list[Row]:
         read, before = {}, self._read_tasks
@@ -131,16 +153,26 @@ class Rows:
         return rows
 
 
-class Kept:
+def _unheard(task_id: int, name: str, kind: str, since_ns: int) -> Row:
+    return {
+        "task_id": task_id, "attempt_number": 0, "name": name, "state": "PENDING_NODE_ASSIGNMENT",
+        "actor_id": None, "type": kind, "func_or_class_name": name, "worker_id": None,
+        "parent_task_id": 0, "worker_pid": None, "node_id": None, "required_resources": {},
+        "error_type": None, "error_message": "", "creation_time_ns": since_ns,
+        "start_time_ns": None, "end_time_ns": None,
+    }  # fmt: skip
+
+
+class Kept(Generic[T]):
     """What a slow question last gave, for as long as it is good."""
 
-    def __init__(self, ask: Callable[[], Any]) -> None:
+    def __init__(self, ask: Callable[[], T]) -> None:
         self._ask = ask
         self._lock = threading.Lock()
-        self._answer: Any = None
+        self._answer: T | None = None
         self._good_until_s = 0.0
 
-    def __call__(self) -> Any:
+    def __call__(self) -> T:
         """Return the answer."""
         with self._lock:
             began_s = time.monotonic()
@@ -150,6 +182,7 @@ class Kept:
                 fresh_s = _FRESH_BY_TASK_S if is_client else _FRESH_S
                 now_s = time.monotonic()
                 self._good_until_s = now_s + max(fresh_s, _SHARE * (now_s - began_s))
+            assert self._answer is not None
             return self._answer
 
 

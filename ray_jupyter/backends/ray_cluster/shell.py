@@ -21,16 +21,18 @@ from ray._raylet import raise_sys_exit_with_custom_error_message
 from ray.exceptions import AsyncioActorExit
 
 from ray_jupyter.backends.inline_outcomes import is_retried, results
-from ray_jupyter.backends.ray_cluster.ids import hashed, task_of_actor
+from ray_jupyter.backends.ray_cluster.ids import hashed, refusing, task_of_actor
 from ray_jupyter.backends.ray_cluster.packing import Header, Packed, unpack
 from ray_jupyter.backends.ray_cluster.present import attached
-from ray_jupyter.errors import ActorExit
+from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.running import RUNNING
 from ray_jupyter.runtime.client.task_errors import dump_task_error, text_of_task_error
 from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol.messages import AFTER
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
+from ray_jupyter.runtime.store.serialization import serialize
 
+_CALL_MAX_BYTES = 1_000_000
 _TEXT_MAX = 500
 """So much of what an error says is kept where Ray lists failures."""
 
@@ -38,9 +40,11 @@ _TEXT_MAX = 500
 class TaskFailure(Exception):  # noqa: N818 - what failed is the task
     """What a task raised, as ``task_errors`` packs it."""
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
+    def __init__(self, data: bytes, call: bytes | str = "") -> None:
+        super().__init__(data, call)
         self.data = data
+        self.call = call
+        """The call, packed, for whoever wants to run it again; as text, why it is not there."""
 
     def __str__(self) -> str:
         return text_of_task_error(self.data)[:_TEXT_MAX]
@@ -92,6 +96,8 @@ class Running:
         self.job = job
         self.shell = shell
         """The actor whose method it is."""
+        self.given: tuple[list[Any], dict[str, Any]] | None = None
+        """Of a task, its arguments."""
 
 
 _newest: Running | None = None
@@ -124,6 +130,7 @@ def _run(job: Job, packed: Packed, deps: tuple[Any, ...]) -> Any:
     header, args, kwargs = unpack(packed, deps)
     template = job.template
     attempt = _newest = Running(header, template, None, job)
+    attempt.given = args, kwargs
     token = RUNNING.set(attempt)
     try:
         return _settled(template, job.function(*args, **kwargs), template.extras.get(AFTER, ""))
@@ -192,9 +199,30 @@ def _outcome(attempt: Running, failure: BaseException) -> BaseException:
     template = attempt.template
     _drop_our_frames(failure)
     where = f"task {attempt.task_id:x}, pid {os.getpid()} on {socket.gethostname()}"
-    data = dump_task_error(template.name, where, failure)
+    data = dump_task_error(template.name, where, failure, attempt.task_id)
     kind = RetryableFailure if is_retried(template, failure, 0) else TaskFailure
-    return kind(data)
+    return kind(data, _packed_call(attempt))
+
+
+def _packed_call(attempt: Running) -> bytes | str:
+    """Return what it takes to run a failed task again; as text, why it cannot be had."""
+    if attempt.shell is not None:
+        return "it was a call of an actor, whose state then is not known"
+    if attempt.given is None:
+        return "it was a task that yields"
+    if len(attempt.job.sealed) > _CALL_MAX_BYTES:
+        return "its function is larger than a cluster keeps with an error"
+    try:
+        with refusing():
+            packed = serialize(attempt.given)
+    except SerializationError as error:
+        return f"its arguments were not kept: {error}"
+    if packed.size_bytes > _CALL_MAX_BYTES:
+        return (
+            f"its arguments take {packed.size_bytes:,} bytes, and a cluster keeps "
+            f"{_CALL_MAX_BYTES:,} with an error"
+        )
+    return serialize((attempt.job.sealed, packed.to_bytes())).to_bytes()
 
 
 def _drop_our_frames(failure: BaseException) -> None:

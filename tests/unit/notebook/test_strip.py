@@ -113,3 +113,9 @@ def test_names_are_text_and_no_markup() -> None:
     assert "white-space: pre-wrap" in found  # an error at the end of the line can be read
     assert "<script" not in found
     assert "&lt;script&gt;" in found
+
+
+def test_what_a_cluster_does_not_tell_is_left_out() -> None:
+    found = report(cpu_ns=None, pids=[])
+    assert strip.summary(found) == "40 tasks · 2.0 s · 0 failed"
+    assert strip.progress(found, 8 * SECOND).endswith("\n3.0 s")
