@@ -111,6 +111,8 @@ class Server:
             "--no-browser", "--ip=127.0.0.1", f"--port={self.port}", "--allow-root",
             f"--ServerApp.root_dir={self.root}", f"--IdentityProvider.token={TOKEN}",
             f"--{app}.expose_app_in_browser=True", "--ServerApp.iopub_msg_rate_limit=1000",
+            # Before the environment's, where a copy lies that may be older than what is built here.
+            f"--{app}.extra_labextensions_path={extensions}",
         ]  # fmt: skip
         module = {"lab": "jupyterlab", "notebook": "notebook"}[program]
         self.process = subprocess.Popen(
@@ -188,6 +190,10 @@ class Page:
 
     def ready(self, *, with_kernel: bool = True, status: str = "idle") -> None:
         self.page.wait_for_function("window.jupyterapp && jupyterapp.restored.then(() => true)")
+        served = self.page.locator("#jupyter-config-data").text_content()
+        assert any(
+            entry.name in served for entry in LABEXTENSION.glob("static/remoteEntry.*.js")
+        ), "the page has another build of the labextension than this checkout"
         self.page.wait_for_function("jupyterapp.shell.currentWidget?.content?.model")
         if with_kernel:
             self.page.wait_for_function(
