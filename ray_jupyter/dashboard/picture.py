@@ -29,6 +29,8 @@ PALETTE = (
 )  # fmt: skip
 """Apart for the colour-blind too (``labextension/src/drawing/palette.ts``); the last, grey, is for
 what is no one function."""
+_START = 3_675
+"""With it usual names (load, clean, train) come to different, quiet colours."""
 WIDTH_CSS_PX = 760.0
 _NODES_MAX = 24
 _LANES_MAX = 16
@@ -88,8 +90,8 @@ def colours_of(names: list[str]) -> list[str]:
 
 
 def _wish(name: str) -> int:
-    """Return the place a name would have alone: Fowler, Noll and Vo's hash, folded."""
-    value = 2_166_136_261
+    """Return the place a name would have alone: Fowler, Noll and Vo's hash from ``_START``, folded."""
+    value = _START
     for character in name:
         value = ((value ^ ord(character)) * 16_777_619) & 0xFFFF_FFFF
     return (value ^ (value >> 15)) % (len(PALETTE) - 1)

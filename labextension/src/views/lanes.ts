@@ -72,7 +72,7 @@ export class Lanes {
     private readonly stage: Stage
   ) {
     this.model = stage.model;
-    this.left = labelWidth(width, lanes);
+    this.left = labelWidth(width, stage.model.lanes);
     const scale = (width - this.left - RIGHT) / (span.to - span.from);
     this.x = us => this.left + (us - span.from) * scale;
   }

@@ -15,6 +15,7 @@ import type { Stage, Table, View } from './view';
 
 const LANE_MIN = 24;
 const LANE_MAX = 52;
+const OVERVIEW_PART = 0.36;
 const SHORTEST_US = 200;
 
 export class TimelineView implements View {
@@ -60,7 +61,7 @@ export class TimelineView implements View {
     if (!lanes.length) return;
     this.legend?.update(stage);
     const width = this.scroll.clientWidth;
-    this.lane = Math.max(LANE_MIN, Math.min(LANE_MAX, (this.scroll.clientHeight - AXIS - 4) / lanes.length));
+    this.lane = Math.max(LANE_MIN, Math.min(LANE_MAX, (this.room(stage) - AXIS - 4) / lanes.length));
     const height = lanes.length * this.lane + AXIS;
     const ratio = window.devicePixelRatio || 1;
     if (width < 1) return;
@@ -119,6 +120,12 @@ export class TimelineView implements View {
     this.draw(pen, width, lanes, theme, stage);
     const own = pen.picture(width, lanes.length * this.lane + AXIS);
     return this.legend ? [drawLegend(stage.model, width, theme), own] : [own];
+  }
+
+  /** How high the lanes may be together; in the overview they leave the graph its part. */
+  private room(stage: Stage): number {
+    if (this.legend) return this.scroll.clientHeight;
+    return stage.isNarrow ? 0 : (this.element.parentElement?.clientHeight ?? 0) * OVERVIEW_PART;
   }
 
   /** What is seen now, in microseconds of the session. */
