@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test test-cluster test-browser lint fmt bench docs package replay check clean FORCE
+.PHONY: help demo lab test test-cluster test-browser test-kernels lint fmt bench docs package replay check clean FORCE
 
 # The dashboard's front end: built only for what needs it, and only when its sources changed.
 FRONT := ray_jupyter/dashboard/static/made_from.txt
@@ -33,6 +33,20 @@ test-cluster: $(VENV)/.has-test  ## run all tests on Ray clusters, which they st
 
 test-browser: $(VENV)/.has-browser  ## run the tests of the dashboard in Chromium
 	RJ_BROWSER=all $(BIN)/python -m pytest tests/browser $(ARGS)
+
+# Each in a folder that goes before what the environment has.
+KERNELS ?= 6.29.5 7.0.1 7.1.0 7.3.0 7.4.0
+KERNEL_TESTS := $(addprefix tests/notebooks/test_,kernel.py output.py rich_output.py strips.py stop.py redefined.py)
+test-kernels: $(KERNELS:%=$(VENV)/kernels/%/.has)  ## run the tests of cells, output, strips and Stop on every ipykernel
+	@for version in $(KERNELS); do \
+	  export PYTHONPATH=$(CURDIR)/$(VENV)/kernels/$$version; \
+	  $(BIN)/python -c "import ipykernel as k; assert k.__version__ == '$$version', k.__version__" && \
+	  echo "ipykernel $$version" && $(BIN)/python -m pytest -q $(KERNEL_TESTS) $(ARGS) || exit 1; \
+	done
+
+$(VENV)/kernels/%/.has: | $(VENV)/.has-test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(@D) ipykernel==$* nest_asyncio
+	@touch $@
 
 lint: $(VENV)/.has-lint  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -42,7 +42,7 @@ export interface Feed {
 export interface Host {
   goToCell?(cellId: string): void;
   /** The view that is shown first. */
-  tab?: string;
+  tab?: string | undefined;
 }
 
 /** Show the dashboard in an element; returns what takes it away again. */

@@ -16,7 +16,7 @@ from ray_jupyter.backends.base import Backend
 from ray_jupyter.dashboard.feed import Cell, Feed
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.iopub import KernelLink, Shell
-from ray_jupyter.dashboard.output import bundle
+from ray_jupyter.dashboard.output import bundle, picture
 from ray_jupyter.dashboard.requests import Requests
 from ray_jupyter.remote import RemoteFunction
 from ray_jupyter.runtime.protocol.ids import Reference
@@ -39,8 +39,8 @@ class Live:
         self._shell = shell
         kernel = getattr(shell, "kernel", None)
         self._link = KernelLink(shell, self.requests) if kernel is not None else None
-        self._outputs: dict[str, dict[str, Any]] = {}
-        """The message each output belongs to, by its display id."""
+        self._outputs: dict[str, tuple[dict[str, Any], str]] = {}
+        """By display id, the message that each output belongs to, and its first view."""
         self._kept_at_s = 0.0
         self._kept = self._kept_in_cell = ("", 0, False)
         self._quiet_since_s = 0.0
@@ -78,10 +78,9 @@ class Live:
         if frame is None or (news := _news(frame)) == self._kept_in_cell:
             return
         self._kept_in_cell = news
-        shown = bundle(frame)
-        for display_id in self._outputs:
+        for display_id, (_, view) in self._outputs.items():
             self._shell.display_pub.publish(
-                shown, transient={"display_id": display_id}, update=True
+                bundle(frame, view), transient={"display_id": display_id}, update=True
             )
 
     def start(self) -> None:
@@ -98,15 +97,25 @@ class Live:
             current = current.options(num_returns=num_returns)
         return current._template
 
-    def show(self) -> None:
-        """Display the dashboard below the cell that is running."""
+    def put_away(self) -> int:
+        """Have outputs be pictures from now on; return how many they were."""
+        count, shown = len(self._outputs), picture(self.feed.snapshot())
+        for display_id in self._outputs:
+            self._shell.display_pub.publish(
+                shown, transient={"display_id": display_id}, update=True
+            )
+        self._outputs = {}
+        return count
+
+    def show(self, view: str = "") -> None:
+        """Display the dashboard below the cell that is running; ``view`` comes first."""
         self.feed.is_slow = False
         self.start()
-        shown, display_id = bundle(self.feed.snapshot()), uuid.uuid4().hex
+        shown, display_id = bundle(self.feed.snapshot(), view), uuid.uuid4().hex
         self._shell.display_pub.publish(shown, transient={"display_id": display_id})
         if self._link is None:
             return
-        self._outputs[display_id] = self._shell.get_parent()
+        self._outputs[display_id] = self._shell.get_parent(), view
         while len(self._outputs) > _OUTPUTS_MAX:
             self._outputs.pop(next(iter(self._outputs)))
 
@@ -129,9 +138,9 @@ class Live:
         due = now_s - self._kept_at_s > KEEP_S
         if self._outputs and news != self._kept and (paused or due or is_over):
             self._kept_at_s, self._kept = now_s, news
-            shown = bundle(self.feed.snapshot())
-            for display_id, parent in self._outputs.items():
-                self._link.update_output(display_id, shown, parent)
+            snapshot = self.feed.snapshot()
+            for display_id, (parent, view) in list(self._outputs.items()):
+                self._link.update_output(display_id, bundle(snapshot, view), parent)
 
 
 def _news(frame: Frame) -> tuple[str, int, bool]:

@@ -24,6 +24,7 @@ from ray_jupyter.dashboard.picture import attribute, summary, to_svg
 
 MIME = "application/vnd.ray-jupyter.dashboard+json"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+VIEWS = ("overview", "graph", "timeline", "tasks", "workers", "objects", "logs")
 _REMEDY = (
     "This is a picture. For the live view, install ray_jupyter in the environment in which "
     "JupyterLab (or Notebook 7) itself runs, and reload the page."
@@ -34,18 +35,33 @@ _REMEDY_WIDGET = (
 )
 
 
-def bundle(frame: Frame | None) -> dict[str, Any]:
-    """Return the MIME bundle of a snapshot; ``None`` is one of no session."""
+def bundle(frame: Frame | None, view: str = "") -> dict[str, Any]:
+    """Return the MIME bundle of a snapshot.
+
+    Args:
+        frame: the snapshot; ``None`` is one of no session.
+        view: which of ``VIEWS`` is shown first; empty leaves it to the front end.
+    """
+    first = {"view": view} if view else {}
     if frame is None:
         text = "no runtime is running · %ray_start starts one, and the dashboard follows"
-        return {MIME: {"snapshot": None}, "text/plain": text, "text/html": f"<div>{text}</div>"}
+        return {
+            MIME: {"snapshot": None} | first,
+            "text/plain": text,
+            "text/html": f"<div>{text}</div>",
+        }
     svg = to_svg(frame)
     return {
-        MIME: {"snapshot": frame},
+        MIME: {"snapshot": frame} | first,
         "text/html": html(svg, frame),
         "image/svg+xml": svg,
         "text/plain": summary(frame),
     }
+
+
+def picture(frame: Frame | None) -> dict[str, Any]:
+    """Return the same without what is live."""
+    return {mime: data for mime, data in bundle(frame).items() if mime != MIME}
 
 
 def html(svg: str, frame: Frame) -> str:

@@ -14,9 +14,12 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 
 from ray_jupyter import session
 from ray_jupyter.dashboard.live import Live
+from ray_jupyter.dashboard.output import VIEWS
 from ray_jupyter.dashboard.report import write_report
 from ray_jupyter.notebook.arguments import MagicParser, explained_by
 from ray_jupyter.notebook.extension import Extension, MagicGroup
+from ray_jupyter.options import did_you_mean
+from ray_jupyter.status import counted
 
 T = TypeVar("T")
 
@@ -27,7 +30,15 @@ def _report_parser() -> MagicParser:
     return parser
 
 
-_DASHBOARD = MagicParser("%ray_dashboard")
+def _dashboard_parser() -> MagicParser:
+    parser = MagicParser("%ray_dashboard")
+    add = parser.add_argument
+    add("view", nargs="?", metavar="VIEW", help=f"what is shown first: {', '.join(VIEWS)}")
+    add("--close", action="store_true", help="no dashboard is live any more; pictures stay")
+    return parser
+
+
+_DASHBOARD = _dashboard_parser()
 _REPORT = _report_parser()
 
 
@@ -57,8 +68,20 @@ class DashboardMagics(MagicGroup):
         saved notebook.
         """
         __tracebackhide__ = True
-        _DASHBOARD.parse_line(line)
-        self.live.show()
+        options = _DASHBOARD.parse_line(line)
+        if options.close:
+            if options.view is not None:
+                raise UsageError("%ray_dashboard: --close closes all; leave the view out")
+            count = self.live.put_away()
+            print(f"{counted(count, 'dashboard')} closed" if count else "no dashboard is open")
+            return
+        view = options.view or ""
+        if view and view not in VIEWS:
+            raise UsageError(
+                f"%ray_dashboard: there is no view {view!r}{did_you_mean(view, VIEWS)}; "
+                f"views are {', '.join(VIEWS)}"
+            )
+        self.live.show(view)
 
     @explained_by(_REPORT)
     @no_var_expand

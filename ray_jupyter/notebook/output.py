@@ -18,6 +18,7 @@ from ray_jupyter.notebook import Shell
 from ray_jupyter.notebook.cells import Cell, Cells
 from ray_jupyter.notebook.lines import Overwriting, collapse
 from ray_jupyter.notebook.logs import Line, Logs
+from ray_jupyter.notebook.places import name_cells
 from ray_jupyter.notebook.settings import RayMagics
 from ray_jupyter.runtime.client.printing import Decoder, LinePrinter, plain_text
 from ray_jupyter.runtime.protocol.output import RICH, STDERR, Output
@@ -35,6 +36,7 @@ class TaskOutput:
 
     def __init__(self, shell: Shell, cells: Cells, settings: RayMagics) -> None:
         self.logs = Logs()
+        self._shell = shell
         self._decoder = Decoder()
         self._printer = LinePrinter()
         self._front = CellOutput(shell, cells, settings) if hasattr(shell, "kernel") else None
@@ -46,6 +48,7 @@ class TaskOutput:
             root, task_id, name, pid, stream, data = output
             rich = stream == RICH
             text = f"{plain_text(data)}\n" if rich else self._decoder.text(output)
+            text = name_cells(self._shell, text)
             self.logs.add(Line(root, task_id, name, pid, text))
             texts.append(text)
         if self._front is None:

@@ -40,6 +40,7 @@ def run(program: Program, /, **variables: Any) -> Any:
     Raises:
         NameError: a wanted variable was not assigned.
     """
+    __tracebackhide__ = True
     lines = program.source.splitlines(keepends=True)
     linecache.cache[program.filename] = len(program.source), None, lines, program.filename
     # As in the notebook: what is defined here is pickled by value.
@@ -59,6 +60,7 @@ def run(program: Program, /, **variables: Any) -> Any:
 
 
 def _execute(program: Program, namespace: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
     tree = ast.parse(program.source, program.filename)
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, ast.Expr):
@@ -72,6 +74,7 @@ def _execute(program: Program, namespace: dict[str, Any]) -> Any:
 def _evaluate(
     tree: ast.Module | ast.Expression, mode: str, program: Program, namespace: dict[str, Any]
 ) -> Any:
+    __tracebackhide__ = True
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = compile(tree, program.filename, mode, flags, dont_inherit=True)
     value = eval(code, namespace)

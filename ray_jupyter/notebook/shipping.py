@@ -101,10 +101,13 @@ def send_expression(
     """Submit one expression; return the ref of its value.
 
     Raises:
-        SyntaxError: it is none.
+        UsageError: it is none.
     """
     filename = shell.compile.cache(expression, cell_number(shell))
-    value = ast.parse(expression, filename, mode="eval").body
+    try:
+        value = ast.parse(expression, filename, mode="eval").body
+    except SyntaxError as problem:
+        raise UsageError(f"%remote: expected an expression ({problem.msg}): {expression}") from None
     read, _ = captures.names_of(ast.Module([ast.copy_location(ast.Expr(value), value)], []))
     inputs = takes(shell, variables, read, None)
     if line := captures.large_ones(inputs):

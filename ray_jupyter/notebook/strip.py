@@ -110,7 +110,7 @@ def _hints(report: Report, span_ns: int) -> list[str]:
             f"{_seconds((report['wall_ns'] - longest_ns) / (tasks - 1))} each: split it, or "
             "start it first"
         ]
-    workers = len(report["pids"])
+    workers = report["cpus"]  # not those of actors, which wait to be called
     idle = 1 - report["busy_ns"] / (span_ns * workers) if workers else 0.0
     if span_ns > 2e9 and idle > 0.5 and workers > 1 and tasks > 1:
         if tasks < workers:

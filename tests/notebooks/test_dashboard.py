@@ -88,6 +88,29 @@ def test_the_output_is_renewed_and_nothing_else_is_printed(started: Any) -> None
     assert [row[2] for row in snapshot["cells"] if row[2]][-1] == "[6]"
 
 
+def test_a_view_comes_first_and_closing_leaves_a_picture(started: Any) -> None:
+    cell = started.send("%ray_dashboard timeline")
+    shown = hear(started, lambda m: m["msg_type"] == "display_data")
+    assert shown["content"]["data"][MIME]["view"] == "timeline"
+    started.finish(cell)
+    started.send("ray.get(nap.remote(0));")
+    later = hear(started, lambda m: m["msg_type"] == "update_display_data")
+    assert later["content"]["data"][MIME]["view"] == "timeline"
+    started.send("%ray_dashboard --close")
+    last = hear(
+        started,
+        lambda m: m["msg_type"] == "update_display_data" and MIME not in m["content"]["data"],
+    )
+    assert last["content"]["transient"] == shown["content"]["transient"]
+    assert set(last["content"]["data"]) == {"text/html", "image/svg+xml", "text/plain"}
+    assert started.run("%ray_dashboard --close") == "no dashboard is open\n"
+    assert (
+        "UsageError: %ray_dashboard: there is no view 'timelin'; did you mean 'timeline'?"
+        in started.fails("%ray_dashboard timelin").text
+    )
+    assert "leave the view out" in started.fails("%ray_dashboard logs --close").text
+
+
 def test_a_task_is_cancelled_while_the_cell_waits_for_it(started: Any) -> None:
     started.run("%ray_dashboard")
     cell = started.send("ray.get(nap.remote(60))")

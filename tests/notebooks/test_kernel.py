@@ -158,3 +158,14 @@ def test_options_complete(kernel: Any) -> None:
     kernel.client.complete(line, len(line))
     answer = kernel.client.get_shell_msg(timeout=30)
     assert "--num-cpus" in answer["content"]["matches"]
+
+
+def test_two_kernels_side_by_side(start_kernel: Any) -> None:
+    kernels = [start_kernel(), start_kernel()]
+    for number, kernel in enumerate(kernels):
+        kernel.run("%load_ext ray_jupyter\nimport ray_jupyter as ray\n%ray_start -n 1 --quiet")
+        kernel.run(f"@ray.remote\ndef f(x): return {number}, x\nref = f.remote(ray.put('kept'))")
+    assert [k.run("ray.get(ref)") for k in kernels] == ["(0, 'kept')", "(1, 'kept')"]
+    assert len({k.run("ref.hex()[:16]") for k in kernels}) == 2
+    kernels[0].end(kill=True)
+    assert kernels[1].run("ray.get(f.remote(2))") == "(1, 2)"

@@ -107,3 +107,17 @@ def test_of_a_session_that_the_cell_started(kernel: Any) -> None:
 def test_unloading_leaves_lines_with_prefixes(started: Any) -> None:
     started.run("%unload_ext ray_jupyter")
     assert started.run("ray.get(say.remote('plain'))").startswith("(say pid=")
+
+
+def test_tracebacks_that_tasks_print_name_cells_as_ipython_does(started: Any) -> None:
+    started.run(
+        "@ray.remote\ndef boom():\n    import traceback\n"
+        "    try: 1 / 0\n    except ZeroDivisionError: traceback.print_exc()"
+    )
+    text = started.run("ray.get(boom.remote())")
+    assert "\n  Cell In[" in text
+    assert "], line 4, in boom\n    try: 1 / 0\n" in text
+    assert "ipykernel_" not in text
+    assert "ipykernel_" not in started.run("%ray_logs boom")
+    text = started.run("%%remote -w --run\nimport warnings\nwarnings.warn('careful')\nlen('')")
+    assert "], line 3: UserWarning: careful" in text

@@ -14,6 +14,7 @@ const HEIGHT_CSS_PX = 440;
 export class OutputView extends Widget implements IRenderMime.IRenderer {
   private app: App | undefined;
   private snapshot: Frame | null = null;
+  private view: string | undefined;
 
   constructor(private readonly mime: string, private readonly notebooks: Notebooks) {
     super();
@@ -23,8 +24,9 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
   }
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const data = model.data[this.mime] as unknown as { snapshot: Frame | null } | undefined;
+    const data = model.data[this.mime] as unknown as { snapshot: Frame | null; view?: string } | undefined;
     this.snapshot = data?.snapshot ?? null;
+    this.view = data?.view;
     if (this.isAttached) this.open();
     return Promise.resolve();
   }
@@ -46,7 +48,7 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
     const panel = this.notebooks.around(this.node);
     const snapshot = this.snapshot;
     if (!panel) {
-      this.app = mount(this.node, snapshot);
+      this.app = mount(this.node, snapshot, { tab: this.view });
       return;
     }
     const live = this.notebooks.feedOf(panel);
@@ -58,6 +60,6 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
       request: request => live.request(request),
       see: (who, looks) => live.see(who, looks)
     };
-    this.app = mount(this.node, feed, this.notebooks.hostOf(panel));
+    this.app = mount(this.node, feed, { ...this.notebooks.hostOf(panel), tab: this.view });
   }
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray_jupyter.runtime.core.failures import CANCELLED_VALUE
 from ray_jupyter.runtime.protocol.messages import Descriptor
+from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 
 if TYPE_CHECKING:
     from ray_jupyter.runtime.core.state import ClusterState, TaskRecord
@@ -121,7 +122,7 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
     """Return what is known of a cell; nothing if it has submitted nothing.
 
     Keys: those fields of ``CellRecord``; ``functions`` (name, submitted, running, finished, failed
-    of each, in the order they came); ``pids`` of the workers;
+    of each, in the order they came); ``pids`` of the workers; ``cpus`` of the session;
     ``store_used_bytes``; ``spilled_bytes`` and ``busy_ns`` (of all tasks) since it began.
     """
     cell = state.cells.get(cell_id)
@@ -148,6 +149,7 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
         "retries": cell.retries,
         "spilled_bytes": max(0, state.spilled_bytes - spilled_bytes),
         "pids": [client.pid for client in state.clients.values() if client.is_worker],
+        "cpus": state.total.get("CPU", 0) // RESOURCE_UNITS,
         "store_used_bytes": state.allocator.used_bytes,
         "error": cell.error,
     }

@@ -264,11 +264,21 @@ def retire(state: ClusterState, out: Outbox, worker: ClientRecord) -> None:
 
 
 def block(state: ClusterState, out: Outbox, worker: ClientRecord) -> None:
-    """The worker's task waits: let it run what it waits for, or free its resources."""
+    """The worker's task waits: let it run what it waits for, or free its resources.
+
+    One that asks for what is there goes on at once: others would only be in its way.
+    """
     if not worker.inflight or worker.lease is None:
         worker.blocked_on = None
+    elif _is_there(state, worker.blocked_on):
+        unblock(state, worker)
     elif not offer_in_place(state, out, worker):
         leases.pause(state, worker)
+
+
+def _is_there(state: ClusterState, ids: tuple[int, ...] | None) -> bool:
+    records = [state.objects.get(object_id) for object_id in ids or ()]
+    return bool(records) and all(record and record.value is not None for record in records)
 
 
 def unblock(state: ClusterState, worker: ClientRecord) -> None:

@@ -112,7 +112,15 @@ def test_magics_without_options_refuse_any(notebook: Any, magic: str) -> None:
         ("%ray_start", ["Start the runtime", "--num-cpus", "--inline", "--restart"]),
         ("%ray_stop", ["End the runtime"]),
         ("%ray_status", ["what the runtime is doing"]),
-        ("%%remote", ["writes @ray.remote(OPTIONS)", "--num-returns", "--show"]),
+        ("%%remote", ["writes @ray.remote(OPTIONS)", "--num-returns", "--show", "--label", "-i"]),
+        ("%remote", ["REF = %remote EXPRESSION"]),
+        ("%ray_dashboard", ["graph, timeline", "--close"]),
+        ("%ray_report", ["FILE"]),
+        ("%ray_logs", ["REF|NAME", "-n"]),
+        ("%ray_cancel", ["--cell", "--all", "--force"]),
+        ("%ray_debug", ["%ray_debug [REF]"]),
+        ("%ray_rerun", ["--resume", "--with"]),
+        ("%ray_trace", ["FILE", "Perfetto"]),
     ],
 )
 def test_help_explains_magic_and_options(notebook: Any, magic: str, words: list[str]) -> None:
@@ -123,6 +131,10 @@ def test_help_explains_magic_and_options(notebook: Any, magic: str, words: list[
 def test_options_complete(notebook: Any) -> None:
     assert "--num-cpus" in notebook.completions("%%remote --num-c")
     assert "--inline" in notebook.completions("%ray_start --in")
+    assert "--objects" in notebook.completions("%ray_status --o")
+    assert "--force" in notebook.completions("%ray_cancel --f")
+    assert "--close" in notebook.completions("%ray_dashboard --c")
+    assert "--resume" in notebook.completions("%ray_rerun --")
 
 
 def test_settings_are_under_config(notebook: Any) -> None:

@@ -15,7 +15,7 @@ def report(**changes: Any) -> dict[str, Any]:
     return {
         "functions": [("work", 40, 0, 40, 0)], "unfinished": 0, "first_ns": 5 * SECOND,
         "last_ns": 7 * SECOND, "wall_ns": 7 * SECOND, "cpu_ns": 6 * SECOND, "busy_ns": 7 * SECOND,
-        "longest_ns": SECOND // 4, "retries": 0, "spilled_bytes": 0, "pids": [1, 2, 3, 4],
+        "longest_ns": SECOND // 4, "retries": 0, "spilled_bytes": 0, "pids": [1, 2, 3, 4], "cpus": 4,
         "store_used_bytes": 0, "error": None, "moved_ns": 0, "packed_ns": 0,
         "cancelled": 0,
     } | changes  # fmt: skip
@@ -99,6 +99,11 @@ def test_hints(changes: dict[str, Any], hint: str) -> None:
 
 def test_no_hint_when_other_cells_kept_the_workers_busy() -> None:
     found = report(last_ns=20 * SECOND, busy_ns=60 * SECOND)
+    assert "hint" not in strip.summary(found)
+
+
+def test_workers_of_actors_are_not_idle_cpus() -> None:
+    found = report(last_ns=9 * SECOND, busy_ns=7 * SECOND, pids=[1, 2, 3, 4, 5], cpus=1)
     assert "hint" not in strip.summary(found)
 
 

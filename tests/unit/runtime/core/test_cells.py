@@ -43,7 +43,7 @@ def test_tasks_are_counted_by_name_and_state(two_workers: Any) -> None:
     assert (found["unfinished"], found["wall_ns"], found["cpu_ns"]) == (2, 37, 37)
     assert found["longest_ns"] == 30
     assert found["error"] == (11, "work", (m.FAILED, b"error"))
-    assert found["pids"] == [101, 102]
+    assert (found["pids"], found["cpus"]) == ([101, 102], 2)
 
 
 def test_cancelled_tasks_are_no_errors(two_workers: Any) -> None:

@@ -175,3 +175,29 @@ def test_a_dead_worker_is_replaced(session: Any, pick: Pick, killed: bool) -> No
 
 def test_the_driver_is_not_replaced(session: Any, pick: Pick) -> None:
     assert pick(session.lose(0), c.StartWorkers) == []
+
+
+def test_who_fetches_what_is_there_does_not_give_its_cpu_away(session: Any, pick: Pick) -> None:
+    """As a worker does with a function too large for a message: it goes on at once."""
+    session.join(1)
+    session.join(2)
+    session(e.Put(0, [(90, b"a function", ())]))
+    session.submit(10, 11, 12, template=session.define())
+    told = session(e.Blocked(1, [90], []))
+    assert session.delivered(told) == {90: b"a function"}
+    assert pick(told, c.StartWorkers) == pick(told, c.Dispatch) == []
+    assert session.state.available["CPU"] == 0
+    session(e.Unblocked(1))
+    assert pick(session(e.Blocked(1, [90, 99], [])), c.StartWorkers)
+
+
+def test_who_waited_and_then_asks_for_what_is_there_has_its_cpu_again(session: Any) -> None:
+    session.join(1)
+    session.submit(10, template=session.define())
+    session(e.Blocked(1, [90], []))
+    assert session.state.available["CPU"] == 20_000
+    session(e.Put(0, [(90, b"value", ())]))
+    session(e.Blocked(1, [90], []))
+    assert session.state.available["CPU"] == 10_000
+    session(e.Unblocked(1))
+    assert session.state.available["CPU"] == 10_000
