@@ -92,3 +92,25 @@ def test_the_stop_button(open_page: OpenPage, tmp_path: Path) -> None:
     keep(page, "stopped")
     page.run(2)
     output_of(page, 2).get_by_text("42").wait_for()
+
+
+def test_an_edited_cell_says_what_still_runs_the_old_code(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    edited = "\n".join(START.split("\n")[4:]).replace("return i", "return -i")
+    many = f"refs = [work.remote(i, {str(go)!r}) for i in range(5)]"
+    page = open_page([START, many, edited, "refs[0]", "%ray_dashboard timeline"])
+    page.run(0)
+    page.run(1)
+    output_of(page, 1).get_by_text("2 running").wait_for()
+    page.run(2)
+    output_of(page, 2).get_by_text("5 tasks (work) still run the definition of In[1]").wait_for()
+    page.run(3)
+    output_of(page, 3).get_by_text("older definition").wait_for()
+    output_of(page, 1).get_by_text("2 running · older definition").wait_for()
+    page.run(4)
+    output_of(page, 4).locator("#tab-timeline[aria-selected=true]").wait_for()
+    keep(page, "edited")
+    go.touch()
+    output_of(page, 1).get_by_text("5 of work with an older definition").wait_for()
