@@ -42,7 +42,7 @@ export interface Drawn {
 /** How much of a width the names of the lanes take. */
 export function labelWidth(width: number, lanes: readonly Lane[]): number {
   const longest = Math.max(0, ...lanes.map(lane => (lane ? nameOf(lane).length : 0)));
-  return Math.min(LABEL_MAX, width * 0.32, 34 + longest * LETTER);
+  return Math.min(LABEL_MAX, width * 0.36, 34 + longest * LETTER);
 }
 
 export function nameOf(lane: Lane): string {
