@@ -188,7 +188,7 @@ export class App implements Stage {
     this.element.setAttribute('data-lm-suppress-shortcuts', 'true');
     for (const [key, label, hasMeter] of [
       ['busy', 'workers busy', true], ['finished', 'finished', false], ['waiting', 'waiting', false],
-      ['failed', 'failed', false], ['rate', 'tasks per second', false], ['store', 'in the store', true]
+      ['failed', 'failed', false], ['rate', 'per second', false], ['store', 'in the store', true]
     ] as const) {
       const value = el('b', {}, '–');
       const root = el('div', { class: 'figure' }, value, el('span', {}, label));

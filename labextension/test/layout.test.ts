@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { layOut, rankOf } from '../src/model/layout';
+import { layOut, orderOf, rankOf } from '../src/model/layout';
 
 const SIZE = { along: 100, across: 40 };
 const GAP = { along: 50, across: 10 };
@@ -78,4 +78,14 @@ test('what has a place keeps its order when more comes', () => {
 
 test('nothing gives nothing', () => {
   assert.equal(layOut([], [], SIZE, GAP).nodes.size, 0);
+});
+
+test('what is alone stands in rows; in one column all groups follow one another', () => {
+  const edges = [[1, 2], [1, 3]] as const;
+  assert.deepEqual(orderOf([1, 2, 3, 4, 5, 6, 7], edges, 3), [[4, 5], [5, 6]]);
+  const stacked = orderOf([1, 2, 3, 4, 5], edges, 1);
+  assert.deepEqual(stacked, [[2, 4], [4, 5]]);
+  const ranks = rankOf([1, 2, 3, 4, 5], [...edges, ...stacked]);
+  assert.deepEqual([...ranks.values()], [0, 1, 1, 2, 3]);
+  assert.deepEqual(orderOf([], [], 1), []);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SvgPen, escape } from '../src/drawing/pen';
-import { bytes, counted, cut, duration, moment } from '../src/model/words';
+import { bytes, counted, cut, duration, moment, outcomeOf } from '../src/model/words';
 
 test('durations', () => {
   assert.deepEqual([0, 12, 1_500, 25_000, 1_234_000, 75_000_000, 7_500_000_000].map(duration), ['0 µs', '12 µs', '1.5 ms', '25 ms', '1.23 s', '1 min 15 s', '2 h 5 min']);
@@ -19,4 +19,12 @@ test('what users name is text in a picture, never markup', () => {
   pen.text(0, 0, '<img src=x onerror=alert(1)> & "more"', '#000', 10);
   assert.ok(pen.picture(1, 1).body.includes('&lt;img src=x onerror=alert(1)&gt; &amp; &quot;more&quot;'));
   assert.equal(escape('\u0000\u001b'), '\ufffd\ufffd');
+});
+
+test('how a task stands is said by a sign and a word', () => {
+  const said = [
+    outcomeOf({ endUs: -1, failed: false }), outcomeOf({ endUs: 5, failed: false }),
+    outcomeOf({ endUs: 5, failed: true }, { type: 'TASK_EXECUTION_EXCEPTION' }), outcomeOf({ endUs: 5, failed: true }, { type: 'TASK_CANCELLED' })
+  ];
+  assert.deepEqual(said, ['● running', '✓ finished', '✕ failed', '⊘ cancelled']);
 });

@@ -98,7 +98,7 @@ class Feed:
         self._seq = 0
         self._width_us = 0
         self._last: dict[str, int] = {}
-        self._is_over = False
+        self._is_over, self._over_ns = False, 0
         self._snapshot_at_s = self._heartbeat_at_s = self._measured_at_s = 0.0
         self._lively_until_s = 0.0
         self.census.forget()
@@ -190,7 +190,7 @@ class Feed:
         """Ask and fold; return whether more happened than is told task by task."""
         backend = session.current
         if backend is None:
-            self._is_over = self.model is not None
+            self._tell_over(self.model is not None)
             return False
         if self.model is None or self.model.session_id != backend.session_id:
             self._begin(backend)
@@ -207,10 +207,15 @@ class Feed:
             self._measure(model)
             self.census.take(backend, model)
         except (RayError, TimeoutError):  # it ends just now, or is busy: the next look tells
-            self._is_over = session.current is not backend
+            self._tell_over(session.current is not backend)
             return False
         self._is_over = False
         return bool(answer["groups"])
+
+    def _tell_over(self, is_over: bool) -> None:
+        if is_over and not self._is_over:
+            self._over_ns = time.monotonic_ns()  # its clock rests from now on
+        self._is_over = is_over
 
     def _begin(self, backend: Backend) -> None:
         started_ns = time.monotonic_ns()
@@ -286,4 +291,5 @@ class Feed:
 
     def _now_us(self) -> int:
         assert self.model is not None
-        return (time.monotonic_ns() - self.model.origin_ns) // 1000
+        now_ns = self._over_ns if self._is_over else time.monotonic_ns()
+        return (now_ns - self.model.origin_ns) // 1000

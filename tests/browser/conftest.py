@@ -36,7 +36,7 @@ BROWSER_FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-BLANK_PAGE = """<!doctype html><body style="margin:0"><div id="at" style="height:500px"></div>
+BLANK_PAGE = """<!doctype html><body style="margin:0"><div id="out"></div>
 <script type="module">
 const model = { state: { snapshot: {}, height_css_px: 400 }, heard: {}, sent: [],
   get(name) { return this.state[name]; },
@@ -45,7 +45,8 @@ const model = { state: { snapshot: {}, height_css_px: 400 }, heard: {}, sent: []
   say(name, content) { for (const act of this.heard[name] || []) act(content); } };
 window.model = model;
 window.dashboard = await import("/dashboard.js");
-window.undo = window.dashboard.default.render({ model, el: document.getElementById("at") });
+window.undo = window.dashboard.default.render({ model, el: document.getElementById("out") });
+window.document.querySelector("#out > div").id = "at";
 </script>"""
 
 

@@ -64,6 +64,7 @@ def test_notebook_7_cancels_while_the_cell_waits(open_notebook7: OpenPage) -> No
     page.app.get_by_role("button", name="Cancel this task").click()
     page.finish(2)
     page.page.get_by_text("TaskCancelledError").first.wait_for()
+    page.app.get_by_role("cell", name="⊘ cancelled").wait_for()
     keep(page, "notebook7-cancelled")
 
 
@@ -104,11 +105,16 @@ def test_the_side_panel_is_narrow_and_whole(open_page: OpenPage) -> None:
     page.start(1)
     panel.and_(page.page.locator(".narrow")).wait_for()
     panel.get_by_role("button", name="load, cell [2]").wait_for()
+    assert panel.locator(".bar").evaluate("e => e.clientHeight < 70"), "tabs and tools in two lines"
     for name in ("Overview", "Timeline", "Workers", "Objects", "Tasks", "Logs"):
         panel.get_by_role("tab", name=name).click()
         bar = panel.locator(".bar")
         assert bar.evaluate("e => e.scrollWidth <= e.clientWidth"), "no tab is cut"
         assert panel.locator(".head").evaluate("e => e.scrollWidth <= e.clientWidth")
+        boxes = panel.locator(f"#pane-{name.lower()}").locator(".worker, canvas.lanes, .note")
+        assert boxes.evaluate_all(
+            "all => all.every(e => e.scrollWidth <= e.parentElement.clientWidth + 1)"
+        )
         keep(page, f"panel-{name.lower()}")
     page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
     page.finish(1)

@@ -172,3 +172,14 @@ def test_reduced_motion_and_closing(page: Any, recording: dict[str, Any]) -> Non
     assert node.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
     page.evaluate("window.undo()")
     assert page.evaluate("Object.keys(window.model.heard)") == []
+
+
+def test_its_height_is_its_own(page: Any) -> None:
+    """ipywidgets sets the style of a widget's element, and takes away a height it did not set."""
+    high = "() => document.getElementById('at').getBoundingClientRect().height"
+    page.evaluate("document.getElementById('out').style.removeProperty('height')")
+    assert page.evaluate(high) == 400
+    page.evaluate("model.state.height_css_px = 300; model.say('change:height_css_px')")
+    assert page.evaluate(high) == 300
+    page.evaluate("window.undo()")
+    assert page.evaluate("document.getElementById('out').childElementCount") == 0

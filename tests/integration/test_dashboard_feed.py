@@ -88,6 +88,10 @@ def test_sessions_come_and_go(feed: Feed) -> None:
     first = seen[-1]["session"]
     ray.shutdown()
     eventually(lambda: seen[-1]["is_over"])
+    first, second = feed.snapshot(), feed.snapshot()
+    assert first is not None
+    assert second is not None
+    assert first["now_us"] == second["now_us"], "the clock of a session that has ended rests"
     assert seen[-1]["kind"] == "snapshot"
     ray.init(num_cpus=1)
     eventually(lambda: seen[-1]["session"] != first)

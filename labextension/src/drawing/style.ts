@@ -70,7 +70,7 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .narrow .state { grid-column: 1 / -1; margin: 0; justify-self: start; align-self: start; white-space: normal; }
 .narrow .tabs { display: contents; }
 .narrow .bar { padding: 0 4px; row-gap: 0; }
-.narrow .tabs button { padding: 4px 7px; }
+.narrow .tabs button { padding: 4px 5px; }
 .narrow .tools button { padding: 1px 5px; }
 .narrow .overview { overflow: auto; }
 .narrow .overview > .pane { flex: none; max-height: none; }
@@ -118,7 +118,7 @@ canvas.lanes { cursor: crosshair; }
 .graph g.node { cursor: pointer; transition: transform .25s; }
 .graph g.node:focus-visible { outline: none; }
 .graph g.node:focus-visible .box, .graph g.node.selected .box { stroke: var(--rd-accent); stroke-width: 2.5; }
-.workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 8px; padding: 8px 10px; }
+.workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(270px, 100%), 1fr)); gap: 8px; padding: 8px 10px; }
 .machine { grid-column: 1 / -1; font-weight: 600; margin-top: 4px; }
 .worker { border: 1px solid var(--rd-line); border-radius: 5px; padding: 6px 9px; min-width: 0; }
 .worker.GONE { opacity: .55; }

@@ -27,7 +27,7 @@ export class PanelView extends Widget {
     this.title.caption = 'Ray Dashboard';
     this.title.label = '';
     this.addClass('ray-jupyter-panel');
-    this.node.style.minWidth = '260px';
+    this.node.style.minWidth = '320px';
     this.place.style.height = '100%';
     this.node.append(this.place);
     notebooks.changed.connect(() => {

@@ -69,15 +69,19 @@ class WidgetFeed implements Feed {
 }
 
 function render({ model, el }: { model: AnyModel<State>; el: HTMLElement }): () => void {
+  // Not `el` itself: ipywidgets sets the style of that one, and takes a height away that it did not set.
+  const place = document.createElement('div');
+  el.append(place);
   const resize = (): void => {
-    el.style.height = `${model.get('height_css_px')}px`;
+    place.style.height = `${model.get('height_css_px')}px`;
   };
   resize();
   model.on('change:height_css_px', resize);
-  const app = mount(el, new WidgetFeed(model));
+  const app = mount(place, new WidgetFeed(model));
   return () => {
     model.off('change:height_css_px', resize);
     app.dispose();
+    place.remove();
   };
 }
 

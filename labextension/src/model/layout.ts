@@ -91,6 +91,44 @@ export function rankOf(ids: readonly number[], edges: readonly (readonly [number
   return ranks;
 }
 
+/**
+ * Edges that nobody sees, so that nodes without a connection do not stand in one long row or column:
+ * alone ones in rows of `columns`, or, where there is one column, all groups one after the other.
+ */
+export function orderOf(ids: readonly number[], edges: readonly (readonly [number, number])[], columns: number): [number, number][] {
+  const group = new Map<number, number>(ids.map(id => [id, id]));
+  const head = (id: number): number => {
+    let at = id;
+    while (group.get(at)! !== at) at = group.get(at)!;
+    return at;
+  };
+  for (const [from, to] of edges) {
+    if (!group.has(from) || !group.has(to)) continue;
+    const [a, b] = [head(from), head(to)];
+    group.set(Math.max(a, b), Math.min(a, b));
+  }
+  const groups = new Map<number, number[]>();
+  for (const id of ids) (groups.get(head(id)) ?? groups.set(head(id), []).get(head(id))!).push(id);
+  const found: [number, number][] = [];
+  if (columns > 1) {
+    const alone = [...groups.values()].filter(members => members.length === 1).map(members => members[0]!);
+    alone.forEach((id, at) => {
+      if (at % columns) found.push([alone[at - 1]!, id]);
+    });
+    return found;
+  }
+  const ranks = rankOf(ids, edges);
+  let before: number[] = [];
+  for (const members of groups.values()) {
+    const last = Math.max(...before.map(id => ranks.get(id)!));
+    const first = members.filter(id => ranks.get(id) === 0);
+    const ends = before.filter(id => ranks.get(id) === last);
+    for (const from of ends.slice(0, 1)) for (const to of first) found.push([from, to]);
+    before = members;
+  }
+  return found;
+}
+
 function positions(
   rows: readonly number[][],
   above: ReadonlyMap<number, number[]>,

@@ -36,6 +36,13 @@ export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
+/** How a task stands: a sign and a word. */
+export function outcomeOf(task: { endUs: number; failed: boolean }, error?: { type: string }): string {
+  if (task.endUs < 0) return '● running';
+  if (!task.failed) return '✓ finished';
+  return error?.type === 'TASK_CANCELLED' ? '⊘ cancelled' : '✕ failed';
+}
+
 export const ACTIVITIES: Record<string, { sign: string; word: string }> = {
   RUNNING: { sign: '●', word: 'busy' },
   BLOCKED: { sign: '◐', word: 'waiting for results' },

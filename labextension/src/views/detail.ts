@@ -4,7 +4,7 @@ import { button, el } from '../drawing/dom';
 import { colourAt } from '../drawing/palette';
 import type { Task } from '../model/model';
 import type { Answer } from '../model/wire';
-import { count, duration, moment } from '../model/words';
+import { count, duration, moment, outcomeOf } from '../model/words';
 import { nameOf } from './lanes';
 import type { Stage } from './view';
 
@@ -74,7 +74,7 @@ export class Detail {
       this.title(task.node, stage),
       this.cellAct(model.cellOf(task.node)),
       facts([
-        ['state', isRunning ? '● running' : task.failed ? '✕ failed' : '✓ finished'],
+        ['state', outcomeOf(task, error)],
         ['began', task.startUs < 0 ? 'never' : moment(task.startUs, 100_000)],
         [isRunning ? 'for' : 'took', task.startUs < 0 ? '' : duration((isRunning ? model.nowUs : task.endUs) - task.startUs)],
         ['waited', !isRunning && task.startUs >= 0 ? duration(Math.max(0, task.startUs - task.submitUs)) : ''],

@@ -7,7 +7,7 @@ import { button, el, say, set, svg } from '../drawing/dom';
 import { colourAt, opaque, themeOf } from '../drawing/palette';
 import type { Picture } from '../drawing/pen';
 import type { Model, Node, Task } from '../model/model';
-import { layOut, rankOf, type Layout } from '../model/layout';
+import { layOut, orderOf, rankOf, type Layout } from '../model/layout';
 import type { Link } from '../model/relations';
 import { count, cut, duration } from '../model/words';
 import type { Stage, Table, View } from './view';
@@ -149,10 +149,22 @@ export class GraphView implements View {
 
   /** The widest boxes with which all ranks have room. */
   private densityFor(keys: readonly number[], links: Drawing['links'], isNarrow: boolean): (typeof DENSITIES)[number] {
-    if (isNarrow) return DENSITIES[0];
-    const ranks = 1 + Math.max(0, ...rankOf(keys, links.map(link => [link.from, link.to] as const)).values());
-    const room = this.scroll.clientWidth - 2 * MARGIN - 2;
-    return DENSITIES.find(({ along, gap }) => ranks * (along + gap) - gap <= room) ?? DENSITIES[2];
+    const edges = links.map(link => [link.from, link.to] as const);
+    const ranks = [...rankOf(keys, isNarrow ? [...edges, ...orderOf(keys, edges, 1)] : edges).values()];
+    if (isNarrow) {
+      const sizes = ranks.reduce((most, rank) => most.set(rank, (most.get(rank) ?? 0) + 1), new Map<number, number>());
+      return Math.max(0, ...sizes.values()) > 1 ? DENSITIES[2] : DENSITIES[0];
+    }
+    const many = 1 + Math.max(0, ...ranks);
+    return DENSITIES.find(({ along, gap }) => many * (along + gap) - gap <= this.room) ?? DENSITIES[2];
+  }
+
+  private columns(along: number, gap: number): number {
+    return Math.max(2, Math.floor((this.room + gap) / (along + gap)));
+  }
+
+  private get room(): number {
+    return this.scroll.clientWidth - 2 * MARGIN - 2;
   }
 
   private ofTasks(stage: Stage): Drawing {
@@ -174,7 +186,8 @@ export class GraphView implements View {
   }
 
   private place(drawing: Drawing, stage: Stage, asTasks: boolean): void {
-    const edges = drawing.links.map(link => [link.from, link.to] as const);
+    const drawn = drawing.links.map(link => [link.from, link.to] as const);
+    const edges = asTasks ? drawn : [...drawn, ...orderOf(drawing.keys, drawn, stage.isNarrow ? 1 : this.columns(drawing.size.along, drawing.gap))];
     const shape = `${asTasks}|${stage.isNarrow}|${drawing.size.along}|${drawing.keys.join()}|${edges.join(';')}`;
     if (shape === this.shape && this.layout) return;
     const isSameKind = this.shape.startsWith(`${asTasks}|${stage.isNarrow}|${drawing.size.along}|`);

@@ -7,7 +7,7 @@ import { inkOn, type Theme } from '../drawing/palette';
 import type { Pen } from '../drawing/pen';
 import { headingOf, isMachine, type Row } from '../model/machines';
 import type { Lane, Model, Task } from '../model/model';
-import { ACTIVITIES, count, cut, duration, moment } from '../model/words';
+import { ACTIVITIES, count, counted, cut, duration, moment } from '../model/words';
 import type { Stage } from './view';
 
 export const AXIS = 20;
@@ -42,7 +42,7 @@ export interface Drawn {
 /** How much of a width the names of the lanes take. */
 export function labelWidth(width: number, lanes: readonly Lane[]): number {
   const longest = Math.max(0, ...lanes.map(lane => (lane ? nameOf(lane).length : 0)));
-  return Math.min(LABEL_MAX, width * 0.32, 34 + longest * LETTER);
+  return Math.min(LABEL_MAX, width * 0.36, 34 + longest * LETTER);
 }
 
 export function nameOf(lane: Lane): string {
@@ -103,7 +103,7 @@ export class Lanes {
     this.axis();
     if (!single || sampled) this.tiles(single ? 0.35 : 1);
     this.singles(single ? [...tasks, ...model.running()] : model.running());
-    const known = `${count(tasks.length)} tasks drawn one by one`;
+    const known = `${counted(this.hits.length, 'task')} drawn one by one`;
     const busy = single ? (sampled ? `${known}, of many more` : known) : `${count(tasks.length)} tasks as tiles; zoom in to see single ones`;
     return { note: `${duration(stretch)} · ${busy}`, hits: this.hits, marks: this.marks };
   }

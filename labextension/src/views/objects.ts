@@ -101,7 +101,8 @@ function heldBy(row: ObjectRow): string {
 }
 
 function madeBy(row: ObjectRow, stage: Stage): string {
-  return row[7] < 0 ? 'put' : cut(stage.model.nameOf(row[7]), 40);
+  if (row[7] < 0) return row[6] ? '' : 'put'; // who makes it is told with its task
+  return cut(stage.model.nameOf(row[7]), 40);
 }
 
 function summary(totals: Record<string, number>): string {

@@ -5,7 +5,7 @@ import { themeOf } from '../drawing/palette';
 import type { Picture } from '../drawing/pen';
 import { firstOf } from '../model/first';
 import type { Task } from '../model/model';
-import { count, cut, duration, moment } from '../model/words';
+import { count, cut, duration, moment, outcomeOf } from '../model/words';
 import { nameOf } from './lanes';
 import { Rows, type Row } from './rows';
 import { drawSheet } from './sheet';
@@ -128,7 +128,7 @@ export class TasksView implements View {
     return {
       key: `${task.id}`, task: task.id, selected: task.id === stage.task, failed: task.failed,
       cells: [
-        { text: task.failed ? '✕ failed' : isRunning ? '● running' : '✓ finished' },
+        { text: outcomeOf(task, error) },
         { text: cut(model.nameOf(task.node), 60), colour: model.colourOf(task.node) },
         { text: cut(text.split('\n')[0] ?? '', 120), title: text },
         { text: model.cellOf(task.node)?.label ?? '' },
