@@ -1,7 +1,7 @@
 """Run notebooks without a browser: ``python notebooks/run.py [--write] NOTEBOOK...``.
 
 Prints what the cells tagged ``figures`` print, so every number shown was measured in this
-run. The files stay as they are, unless ``--write`` asks to keep the outputs in them. Ends with
+run, and lines of others that begin with ``SKIPPED:``. The files stay as they are, unless ``--write`` asks to keep the outputs in them. Ends with
 1 if a cell fails, after its traceback.
 """
 
@@ -49,13 +49,20 @@ def run(path: Path, *, write: bool = False) -> str:
         client.execute()
     if write:
         path.write_text(_kept(notebook), encoding="utf-8")
-    return "".join(
-        output.text
-        for cell in notebook.cells
-        if "figures" in cell.metadata.get("tags", [])
+    return "".join(line for cell in notebook.cells for line in _figures(cell))
+
+
+def _figures(cell: Any) -> list[str]:
+    """Return the lines of a cell that are to be read: figures, and what it says was skipped."""
+    lines = [
+        line
         for output in cell.get("outputs", [])
         if output.output_type == "stream" and output.name == "stdout"
-    )
+        for line in output.text.splitlines(keepends=True)
+    ]
+    if "figures" in cell.metadata.get("tags", []):
+        return lines
+    return [line for line in lines if line.startswith("SKIPPED:")]
 
 
 def _kept(notebook: Any) -> str:
