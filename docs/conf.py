@@ -28,6 +28,8 @@ exclude_patterns = [
 ]
 
 nb_execution_mode = "off"
+# The dashboard's own type is for JupyterLab; these pages show the SVG beside it.
+suppress_warnings = ["mystnb.unknown_mime_type"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = True
