@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ray_jupyter import api, session
+from ray_jupyter.config import make_config
 
 if TYPE_CHECKING:
     from ray_jupyter.session import Session
@@ -64,6 +65,8 @@ def restart_workers_local(num_workers: int | None = None) -> bool:
         RuntimeError: another number, in a task: only the driver changes it.
     """
     workers = int(session.connected().resources()[0]["CPU"])
+    if num_workers is not None:
+        make_config(num_cpus=num_workers)  # refused before any worker ends
     if not kill_workers():
         return False
     if num_workers not in (None, workers):

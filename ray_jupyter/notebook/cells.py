@@ -54,6 +54,10 @@ class Cells:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        # Newer versions of IPython count a cell before it runs, older ones after it. This runs in
+        # a cell, whose source is the last that was stored.
+        number = len(shell.history_manager.input_hist_parsed) - 1
+        self._counted_ahead = max(0, min(1, shell.execution_count - number))
         self.current = Cell()
         self._ids: list[int] = []
         self._cells: list[Cell] = []
@@ -61,7 +65,9 @@ class Cells:
     def begin(self) -> None:
         """A cell begins: what is submitted from now on belongs to it."""
         header = self._shell.get_parent() if hasattr(self._shell, "kernel") else {}
-        self.current = Cell(header)
+        number = self._shell.execution_count - self._counted_ahead
+        name = header.get("metadata", {}).get("cellId") or f"In[{number}]"
+        self.current = Cell(header, name=name, label=f"[{number}]")
         if session.current is not None:
             self.attach(session.current)
 

@@ -1,6 +1,6 @@
 """``%ray_dashboard`` and ``%ray_report``.
 
-Lives here: options, and which cell runs now. Does not: what is shown (``ray_jupyter.dashboard``).
+Lives here: options. Does not: what is shown (``ray_jupyter.dashboard``).
 """
 
 from __future__ import annotations
@@ -50,13 +50,8 @@ class DashboardMagics(MagicGroup):
 
     def __init__(self, extension: Extension) -> None:
         super().__init__(extension)
-        shell = extension.shell
-        self.live = Live(shell)
+        self.live = Live(extension.shell)
         self.live.open()
-        # Newer versions of IPython count a cell before it runs, older ones after it. This runs in
-        # a cell, whose source is the last that was stored.
-        number = len(shell.history_manager.input_hist_parsed) - 1
-        self._counted_ahead = max(0, min(1, shell.execution_count - number))
 
     @explained_by(_DASHBOARD)
     @no_var_expand
@@ -97,11 +92,7 @@ class DashboardMagics(MagicGroup):
 
     def before_cell(self) -> None:
         """Tell the feed which cell runs."""
-        number = self.shell.execution_count - self._counted_ahead
-        cell = self.extension.cells.current
-        cell.label = f"[{number}]"
-        cell.name = cell.header.get("metadata", {}).get("cellId") or f"In[{number}]"
-        self.live.begin_cell(cell)
+        self.live.begin_cell(self.extension.cells.current)
 
     def after_cell(self) -> None:
         """Tell it that none does; what is saved shows what this cell did."""

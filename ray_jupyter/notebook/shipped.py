@@ -41,7 +41,7 @@ def run(program: Program, /, **variables: Any) -> Any:
         NameError: a wanted variable was not assigned.
     """
     __tracebackhide__ = True
-    lines = program.source.splitlines(keepends=True)
+    lines = [f"{line}\n" for line in program.source.splitlines()]
     linecache.cache[program.filename] = len(program.source), None, lines, program.filename
     # As in the notebook: what is defined here is pickled by value.
     namespace = {"__name__": "__main__", "__builtins__": builtins, **variables}

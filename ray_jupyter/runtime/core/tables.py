@@ -17,6 +17,7 @@ from ray_jupyter.runtime.core.state import (
     ObjectRecord,
 )
 from ray_jupyter.runtime.core.transitions import running, state_of
+from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
 from ray_jupyter.runtime.protocol.messages import ACTOR, TASK_EVENTS, VERSION
 from ray_jupyter.runtime.protocol.specs import RESOURCE_UNITS
 from ray_jupyter.runtime.protocol.tables import TASK_TYPES, Row
@@ -155,7 +156,10 @@ def _object_row(
 
 
 def makers(state: ClusterState, ids: Collection[int]) -> dict[int, str]:
-    """Return by object what made it, as far as that is remembered: a task, an actor, or ``put``."""
+    """Return by object what made it, as far as that is remembered: a task, an actor, or ``put``.
+
+    What a task has put, and what it has yielded, are not told apart.
+    """
     found: dict[int, str] = {}
     unknown: list[int] = []
     for object_id in ids:
@@ -172,8 +176,10 @@ def makers(state: ClusterState, ids: Collection[int]) -> dict[int, str]:
     found.update((object_id, str(record[2])) for object_id, record in ended.items())
     unrecorded = any(TASK_EVENTS in template.extras for template in state.templates.values())
     if len(state.records) == state.records_total <= records.SEARCHED and not unrecorded:
-        put = (object_id for object_id in unknown if object_id not in ended)
-        found.update(dict.fromkeys(put, "put"))  # no task is forgotten
+        for object_id in unknown:
+            if object_id not in ended:  # and no task is forgotten
+                _, is_worker = state.processes.get(object_id >> COUNTER_BITS, (0, False))
+                found[object_id] = "put or yielded by a task" if is_worker else "put"
     return found
 
 

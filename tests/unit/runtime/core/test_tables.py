@@ -7,6 +7,7 @@ from typing import Any
 from ray_jupyter.runtime.core import events as e
 from ray_jupyter.runtime.core import queries, tables
 from ray_jupyter.runtime.protocol import messages as m
+from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
 
 
 def states(session: Any) -> dict[int, str]:
@@ -204,5 +205,8 @@ def test_what_made_an_object(session: Any) -> None:
     assert tables.makers(session.state, [10, 12]) == {10: "work", 12: "put"}
     session.finish(1, 10)
     assert tables.makers(session.state, [10, 12]) == {10: "work", 12: "put"}
+    item = (1 << COUNTER_BITS) + 1
+    session(e.Put(1, [(item, b"of a worker", ())]))
+    assert tables.makers(session.state, [item]) == {item: "put or yielded by a task"}
     session.state.records.clear()
     assert tables.makers(session.state, [10, 12]) == {}  # forgotten, so neither is known
