@@ -367,10 +367,13 @@ def _is(value: object, kind: type) -> bool:
 
 
 def _check_timeout(caller: str, timeout: float | None) -> None:
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(
-            f"{caller}() got timeout={timeout!r}; it is in seconds, at least 0, or None"
-        )
+    said = f"{caller}() got timeout={timeout!r}; it is in seconds, at least 0, or None"
+    try:
+        is_fine = timeout is None or timeout >= 0
+    except TypeError:
+        raise TypeError(said) from None
+    if not is_fine:
+        raise ValueError(said)
 
 
 def _text(value: object) -> str:

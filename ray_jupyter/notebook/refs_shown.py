@@ -91,7 +91,8 @@ def facts(shown: _Shown, cells: Cells, redefined: Redefined) -> list[str]:
     is_there = told["location"] not in ("", "ERROR")
     found = [
         _STATES.get(told["state"], told["state"]) if told["name"] else "",
-        told["name"] or "put",
+        # What another process has put, or yielded, is not told apart.
+        told["name"] or ("put" if cells.which(ref.id) is not None else ""),
         f"In{label}" if label else "",
         format_size(told["size_bytes"]) if is_there and told["size_bytes"] else "",
         look if is_there else "",

@@ -160,6 +160,14 @@ def test_options_complete(kernel: Any) -> None:
     assert "--num-cpus" in answer["content"]["matches"]
 
 
+def test_an_item_of_a_stream_was_not_put(kernel: Any) -> None:
+    kernel.run("%ray_start -n 1 --quiet\n@ray.remote\ndef count():\n    yield [1, 2]")
+    text = kernel.run("next(count.remote())")
+    assert text.endswith(" · list of 2")
+    assert "put" not in text
+    assert " · put · " in kernel.run("ray.put(1)")
+
+
 def test_two_kernels_side_by_side(start_kernel: Any) -> None:
     kernels = [start_kernel(), start_kernel()]
     for number, kernel in enumerate(kernels):

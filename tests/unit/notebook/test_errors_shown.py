@@ -23,6 +23,7 @@ def used(inline: Any) -> Any:
         "ray.get([1, 2])", "ray.get(f)", "f.remote()", "f.options(num_cpu=1)", "a.n", "a.m(1)",
         "a.m.remote(1, 2)", "ray.wait(3)", "A()", "ray.init(num_cpus=0)", "f.remote(lock)",
         "f.remote(1)", "f()",
+        "ray.get(ray.put(1), timeout='5')",
     ],
 )  # fmt: skip
 def test_misuse_ends_at_the_line_of_the_user(used: Any, call: str) -> None:
