@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_quiet_shows_the_line_only_and_off_nothing(started: Any) -> None:
     assert started.try_run("ray.get(nap.remote())").strip.startswith("1 task · ")
     started.run("%config RayMagics.strip = 'off'")
     assert started.try_run("ray.get(nap.remote())").strip == ""
+
+
+def test_the_environment_of_programs_that_run_notebooks_means_quiet(
+    start_kernel: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_JUPYTER_QUIET", "1")
+    kernel = start_kernel()
+    kernel.run("%load_ext ray_jupyter\nimport ray_jupyter as ray\n%ray_start -n 1 --quiet")
+    assert kernel.run("%config RayMagics.strip") == "'final'"
+    cell = kernel.send("ray.get(ray.remote(lambda: __import__('time').sleep(1.2)).remote())")
+    strip = Strip(kernel, cell)
+    assert strip.until("1 task").startswith("1 task · ")
+    assert len(strip.texts) == 1
 
 
 def test_it_says_when_pickling_is_most_of_the_work(started: Any) -> None:
