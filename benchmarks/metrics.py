@@ -71,6 +71,13 @@ METRICS: dict[str, Metric] = {
     "burst_per_s": Metric("no-ops submitted, then all got", PER_SECOND, True),
     "submit_per_s": Metric("no-ops submitted, the submitting alone", PER_SECOND, True),
     "chunked_per_s": Metric("no-ops as one chunked map", PER_SECOND, True),
+    "over_ray_sync": Metric(
+        "no-op on Ray, share of the time of Ray's own API: one at a time", SHARE
+    ),
+    "over_ray_burst": Metric("no-op on Ray, share of the time of Ray's own API: together", SHARE),
+    "over_ray_argument": Metric(
+        "task with one argument on Ray, share of the time of Ray's own API: together", SHARE
+    ),
     "dashboard_share": Metric(
         "no-ops with the dashboard open, share of those without", SHARE, True
     ),

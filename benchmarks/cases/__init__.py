@@ -11,6 +11,7 @@ NAMES = (
     "idle_memory",
     "sync_calls",
     "burst",
+    "over_ray",
     "dashboard",
     "actor_calls",
     "wait_all",

@@ -39,6 +39,8 @@ class Feature(Enum):
     """``map_chunked``."""
     DASHBOARD = auto()
     """``watched``: a live view of the work inside the process that submits it."""
+    OVER_RAY = auto()
+    """Runs on Ray, so that Ray's own API can be measured in the same process."""
     LIMITS = auto()
     """The machine itself, no system at all."""
     CORE = auto()

@@ -114,7 +114,7 @@ class RayJupyterOnRay(RayJupyter):
     """Our API, with a head node of Ray below it: what the API costs there."""
 
     name = "ray_jupyter_on_ray"
-    offers = frozenset({Feature.TASKS, Feature.ACTORS})
+    offers = frozenset({Feature.TASKS, Feature.ACTORS, Feature.OVER_RAY})
 
     def start(self, workers: int) -> None:
         from ray.cluster_utils import Cluster

@@ -92,7 +92,7 @@ def report(
         "longest_ns": max(spans, default=0),
         "moved_ns": 0, "packed_ns": 0, "cancelled": 0,
         "retries": sum(row["attempt_number"] for row in ended), "spilled_bytes": 0,
-        "pids": [],  # they may be of other machines
-        "cpus": len(statistics["pids"]), "store_used_bytes": statistics["store_used_bytes"],
+        "pids": [], "cpus": 0,  # processes may be of other machines, and work for other jobs
+        "store_used_bytes": statistics["store_used_bytes"],
         "error": (failed[0]["task_id"], failed[0]["name"], error_of(failed[0])) if failed else None,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import time
 import warnings
@@ -22,6 +23,7 @@ from ray_jupyter.config import Config, make_config
 _PACKAGES = ("ray_jupyter", "cloudpickle")
 """What a worker needs of ours; pure Python, so that it can be sent there."""
 _ANSWER_S = 60.0
+_RECONNECT_S = 5
 
 
 class Node(NamedTuple):
@@ -60,6 +62,8 @@ def connect(
             "ray.shutdown() of Ray first"
         )
     environment = dict(options.get("runtime_env") or {})
+    # Ray's client would wait for half a minute, in each call, for a server that has gone.
+    os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", str(_RECONNECT_S))
     problem = "" if address == "auto" else knock(address.removeprefix("ray://"))
     if problem:  # Ray itself would try for minutes
         raise ConnectionError(f"no Ray cluster answers at {problem}")
@@ -72,7 +76,9 @@ def connect(
         client = ray.util.client.ray
         is_client = client.is_connected()
         gcs_address = None if is_client else ray.get_runtime_context().gcs_address
-        backend = RayClusterBackend(Watch(gcs_address, address), is_driver=True)
+        watched = gcs_address or address.removeprefix("ray://")
+        watch = Watch(watched, address, is_client=is_client)
+        backend = RayClusterBackend(watch, is_driver=True)
         if options.get("log_to_driver", True):
             backend.read_lines(gcs_address)
     except BaseException:
@@ -102,13 +108,21 @@ def _init(address: str, namespace: str | None, environment: Mapping[str, Any]) -
             "pip install 'ray_jupyter[cluster]'"
         ) from error
     except (ConnectionError, ray.exceptions.RayError, TimeoutError) as error:
-        raise ConnectionError(f"no Ray cluster answers at {address}: {error}") from error
+        raise ConnectionError(_unanswered(address, error)) from error
     except RuntimeError as error:
         if "ersion mismatch" in str(error):
             raise RuntimeError(skew(address, str(error))) from error
         if "annot connect" in str(error) or "onnection" in str(error):
-            raise ConnectionError(f"no Ray cluster answers at {address}: {error}") from error
+            raise ConnectionError(_unanswered(address, error)) from error
         raise
+
+
+def _unanswered(address: str, error: BaseException) -> str:
+    """Return what to say when the port answers, and Ray is not heard."""
+    return (
+        f"no Ray cluster answers at {address}: {error}. If the cluster asks for a token, this "
+        "process needs the same one: RAY_AUTH_MODE=token and RAY_AUTH_TOKEN in its environment"
+    )
 
 
 def skew(address: str, told: str) -> str:

@@ -20,6 +20,7 @@ from ray_jupyter.backends.ray_cluster.head import asked
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, task_of
 from ray_jupyter.backends.ray_cluster.records import Records, error_text
 from ray_jupyter.backends.ray_cluster.rows import ENDED, Kept, Rows
+from ray_jupyter.backends.ray_cluster.watching import Watch
 from ray_jupyter.runtime.protocol.messages import SYSTEM_ERROR
 from ray_jupyter.runtime.protocol.tables import ACTOR_TASK, SUMMARIES, Row, select
 
@@ -33,6 +34,7 @@ class Reports:
     job_id: str
     session_id: str
     _is_driver: bool
+    _watch: Watch
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -43,11 +45,13 @@ class Reports:
 
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """See ``Backend.resources``: of all nodes."""
+        self._watch.check()
         total = ray.cluster_resources()
         return total, dict.fromkeys(total, 0.0) | ray.available_resources()
 
     def nodes(self) -> list[dict[str, Any]]:
         """See ``Backend.nodes``: Ray's own answer."""
+        self._watch.check()
         return list(ray.nodes())
 
     def restarts(self, actor_id: int) -> int:
@@ -61,10 +65,12 @@ class Reports:
 
     def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
         """See ``Backend.events``; which objects a task took is not known."""
+        self._watch.check()
         return self._records.since(since)
 
     def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
         """See ``Backend.query``."""
+        self._watch.check()
         answers: dict[str, Callable[[], Any]] = {
             "resources": self.resources, "statistics": self.statistics,
             "failures": self._failures, "unfinished": self._unfinished, "trace": self._trace,

@@ -27,14 +27,16 @@ class Watch:
     """Knows whether the cluster answers, and waits only as long as it does.
 
     Args:
-        address: ``host:port`` of the head; ``None`` where nobody has to watch: in a worker,
-            which ends with its node, and behind Ray's client, which watches itself.
+        address: ``host:port`` of the head, or of the server of Ray's client; ``None`` in a
+            worker, where nobody has to watch: it ends with its node.
         name: of the cluster, in messages.
+        is_client: whether Ray's client is between.
     """
 
-    def __init__(self, address: str | None, name: str = "") -> None:
+    def __init__(self, address: str | None, name: str = "", *, is_client: bool = False) -> None:
         self._address = address
         self._name = name
+        self._is_client = is_client
         self.lost = ""
         """Why the cluster counts as lost; empty while it does not."""
         self._ended = threading.Event()
@@ -55,6 +57,8 @@ class Watch:
         Raises:
             RaySystemError: it is not.
         """
+        if self._is_client and not self.lost and not ray.util.client.ray.is_connected():
+            self.lost = f"{self._address}: Ray's client has given up"
         if self.lost:
             self._refuse()
 
@@ -96,6 +100,11 @@ class Watch:
             left = _SLICE_S if end is None else end - time.monotonic()
             try:
                 return look(max(0.0, min(left, _SLICE_S)))
+            except ConnectionError as problem:
+                if not self._is_client:
+                    raise
+                self.lost = self.lost or f"{self._address}: {problem}"
+                self._refuse()
             except ray.exceptions.GetTimeoutError:
                 if left <= _SLICE_S and end is not None:
                     raise
