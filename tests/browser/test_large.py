@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ray_jupyter.dashboard import report
 from ray_jupyter.testing.scenes import scene
 
 PICTURES = os.environ.get("RJ_PICTURES")
@@ -84,3 +85,26 @@ def test_what_is_drawn_is_bounded_and_the_page_answers(page: Any, count: int) ->
         f"{count:,} tasks: {len(frames)} long frames, the longest {max(frames, default=0)} ms; "
         f"ms per change of view: {seen['views']}; {seen['elements']} elements, {seen['marks']} marks"
     )
+
+
+def test_a_report_of_a_hundred_thousand_tasks_is_small_and_needs_no_network(
+    context: Any, tmp_path: Path
+) -> None:
+    frame = scene(100_000, told=report.TASKS_MAX, is_over=True)
+    path = tmp_path / "run.html"
+    path.write_text(report.page(frame), encoding="utf-8")
+    assert path.stat().st_size < 5_000_000
+    context.set_offline(True)
+    page = context.new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.split(":")[0]))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    page.get_by_text(f"{frame['totals']['finished']:,}", exact=True).wait_for()
+    for name in VIEWS:
+        page.get_by_role("tab", name=name.capitalize()).click()
+        page.locator(f".app[data-view={name}]").wait_for()
+    assert set(asked) <= {"file", "data"}
+    assert errors == []
+    print(f"{path.stat().st_size / 1e6:.1f} MB")
