@@ -241,6 +241,12 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file() and path.suffix != ".svg"]
 
 
+def test_no_file_is_large() -> None:
+    """A downloaded package, a recording: what is committed once stays in the history."""
+    sizes = {name_of(path): path.stat().st_size for path in tracked_files()}
+    assert {name: size_bytes for name, size_bytes in sizes.items() if size_bytes > 300_000} == {}
+
+
 def test_what_names_a_machine_is_recognised() -> None:
     assert REGISTRY.search("see https" + "://py" + "pi.org/project/x")
     assert not REGISTRY.search("pip install from the package index")
