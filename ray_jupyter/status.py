@@ -1,11 +1,11 @@
 """The lines that ``%ray_start``, ``%ray_status`` and ``status`` on the command line print.
 
-Lives here: words and units. Does not: asking the backend, printing.
+Lives here: words, units, columns. Does not: asking the backend, printing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ray_jupyter.config import Config, format_size
@@ -57,6 +57,18 @@ def report(
 def counted(count: int, noun: str) -> str:
     """Return ``1 worker`` or ``4 workers``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
+    """Return rows as lines whose columns stand below one another, those in ``right`` to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.rjust(width) if place in right else text.ljust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _workers(statistics: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ray_jupyter.status import aligned
+
 NONE_RUNNING = "no session of this user is running here"
 
 
@@ -18,16 +20,12 @@ def print_columns(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> 
     """Print rows below their columns' names; numbers to the right."""
     texts = [[name.upper() for name in columns]]
     texts += [[_text(row.get(name)) for name in columns] for row in rows]
-    widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
-    numeric = [
-        rows and all(isinstance(r.get(name), (int, float)) for r in rows) for name in columns
-    ]
-    for line in texts:
-        cells = [
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        print("  ".join(cells).rstrip())
+    numeric = {
+        place
+        for place, name in enumerate(columns)
+        if rows and all(isinstance(row.get(name), (int, float)) for row in rows)
+    }
+    print("\n".join(aligned(texts, numeric)))
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from ray_jupyter.config import format_size
 from ray_jupyter.notebook import Shell
 from ray_jupyter.notebook.cells import Cells
 from ray_jupyter.runtime.protocol.tables import OF_PROCESSES
-from ray_jupyter.status import counted
+from ray_jupyter.status import aligned, counted
 from ray_jupyter.util.holders import last_error, variables, who_holds
 
 if TYPE_CHECKING:
@@ -49,12 +49,6 @@ def table(backend: Backend, shell: Shell, cells: Cells, most: int) -> str:
         size -= sum(max(0, found["object_size"]) for found in answer["objects"])
         lines.append(f"… and {counted(count, 'smaller one')} ({format_size(size)})")
     return "\n".join(lines)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines whose columns stand below one another."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _size(found: Mapping[str, Any]) -> str:

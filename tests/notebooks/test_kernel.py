@@ -168,6 +168,18 @@ def test_an_item_of_a_stream_was_not_put(kernel: Any) -> None:
     assert " · put · " in kernel.run("ray.put(1)")
 
 
+def test_without_widget_packages_only_the_widget_is_missing(start_kernel: Any) -> None:
+    kernel = start_kernel()
+    kernel.run("import sys\nfor name in ('ipywidgets', 'anywidget'): sys.modules[name] = None")
+    kernel.run("%load_ext ray_jupyter\nimport ray_jupyter as ray\n%ray_start -n 1 --quiet")
+    assert kernel.run("%%remote -w --run\nprint('there')\n6 * 7") == "there\n42"
+    reply = kernel.try_run("ray.get(ray.remote(lambda: __import__('time').sleep(0.7)).remote())")
+    assert reply.strip.startswith("1 task · ")
+    assert "2 tasks finished" in kernel.run("%ray_dashboard")
+    assert "2 finished" in kernel.run("%ray_status")
+    assert kernel.fails("ray.dashboard.Dashboard()").error[0] == "ImportError"
+
+
 def test_two_kernels_side_by_side(start_kernel: Any) -> None:
     kernels = [start_kernel(), start_kernel()]
     for number, kernel in enumerate(kernels):
