@@ -80,9 +80,27 @@ def test_a_client_s_server_that_dies(serve: Callable[[], subprocess.Popen[bytes]
     assert ray.get(echo.remote(2)) == 2
 
 
-def test_a_port_that_answers_without_being_ray_s() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        with pytest.raises(ConnectionError, match=rf"no Ray cluster.*{port}.*RAY_AUTH_TOKEN"):
-            ray.init(f"127.0.0.1:{port}")
-    assert not ray.is_initialized()
+GUARDED = """
+import os, sys
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+from ray.cluster_utils import Cluster
+node = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=node)
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+def test_a_cluster_that_asks_for_a_token() -> None:
+    guarded = subprocess.Popen(
+        [sys.executable, "-c", GUARDED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert guarded.stdout is not None
+        address = guarded.stdout.readline().strip()
+        with pytest.raises(ConnectionError, match=r"no Ray cluster answers at .*RAY_AUTH_TOKEN"):
+            ray.init(address)
+        assert not ray.is_initialized()
+    finally:
+        guarded.communicate("", timeout=30)
