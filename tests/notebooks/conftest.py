@@ -21,6 +21,7 @@ from jupyter_core.utils import run_sync
 
 REPLY_S = 30.0
 ARRIVAL_S = 20.0
+NUDGE_S = 5.0
 
 
 async def _nothing() -> None: ...
@@ -68,7 +69,7 @@ class Kernel:
         reply = Reply("unknown")
         deadline_s = time.monotonic() + REPLY_S
         while True:
-            message = self.client.get_iopub_msg(timeout=max(0.0, deadline_s - time.monotonic()))
+            message = self._next(deadline_s)
             if message["parent_header"].get("msg_id") != message_id:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -91,6 +92,21 @@ class Kernel:
             if answer["parent_header"].get("msg_id") == message_id:
                 reply.status = answer["content"]["status"]
                 return reply
+
+    def _next(self, deadline_s: float) -> dict[str, Any]:
+        """Return what the kernel publishes next.
+
+        ipykernel 7 may overlook a request that comes while it answers another one, until something
+        else comes (ipykernel issue 1554): so something does.
+        """
+        while True:
+            left_s = max(0.0, deadline_s - time.monotonic())
+            try:
+                return self.client.get_iopub_msg(timeout=min(left_s, NUDGE_S))
+            except queue.Empty:
+                if left_s <= NUDGE_S:
+                    raise
+                self.client.kernel_info()
 
     def arriving(self, timeout_s: float = ARRIVAL_S) -> Iterator[dict[str, Any]]:
         """Yield what the kernel publishes, whatever cell it belongs to, for so long."""
