@@ -96,8 +96,8 @@ class Kernel:
     def _next(self, deadline_s: float) -> dict[str, Any]:
         """Return what the kernel publishes next.
 
-        ipykernel 7 may overlook a request that comes while it answers another one, until something
-        else comes (ipykernel issue 1554): so something does.
+        ipykernel 7 may overlook a request that comes while it answers another one, until somebody
+        else connects (ipykernel issue 1554): so somebody does.
         """
         while True:
             left_s = max(0.0, deadline_s - time.monotonic())
@@ -106,7 +106,9 @@ class Kernel:
             except queue.Empty:
                 if left_s <= NUDGE_S:
                     raise
-                self.client.kernel_info()
+                other = self.manager.client()
+                other.start_channels(iopub=False, stdin=False, hb=False, control=False)
+                other.stop_channels()
 
     def arriving(self, timeout_s: float = ARRIVAL_S) -> Iterator[dict[str, Any]]:
         """Yield what the kernel publishes, whatever cell it belongs to, for so long."""
