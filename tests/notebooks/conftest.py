@@ -17,6 +17,7 @@ import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+from jupyter_client.session import Session
 from jupyter_core.utils import run_sync
 
 REPLY_S = 30.0
@@ -106,7 +107,8 @@ class Kernel:
             except queue.Empty:
                 if left_s <= NUDGE_S:
                     raise
-                other = self.manager.client()
+                # With a name of its own: else the answers to this client would go there.
+                other = self.manager.client(session=Session(key=self.client.session.key))
                 other.start_channels(iopub=False, stdin=False, hb=False, control=False)
                 other.stop_channels()
 
