@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from ray_jupyter import api, session
-from ray_jupyter.config import make_config
 
 if TYPE_CHECKING:
     from ray_jupyter.session import Session
@@ -66,6 +65,8 @@ def restart_workers_local(num_workers: int | None = None) -> bool:
     """
     workers = int(session.connected().resources()[0]["CPU"])
     if num_workers is not None:
+        from ray_jupyter.config import make_config  # importing the package stays light
+
         make_config(num_cpus=num_workers)  # refused before any worker ends
     if not kill_workers():
         return False
