@@ -310,6 +310,8 @@ class Model:
 
 def _cell_before(model: Model, task: EndedTask) -> int:
     """Return the cell of a task that runs once more: it is counted in none any more."""
+    if not task.attempt:
+        return 0
     known = model.maker(task.id)
     is_same = known != UNKNOWN and model.nodes[known][NAME] == _cut(task.name)
     return int(model.nodes[known][CELL]) if is_same else 0

@@ -38,7 +38,7 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
     """
     forgotten = 0
     if asked["watch"] in state.watches:
-        tasks, groups = state.watches[asked["watch"]].take()
+        tasks, groups = state.watches[asked["watch"]].take(state.records, state.records_total)
     else:
         forgotten, tasks, groups = _begin(state, asked)
     workers = [client for client in state.clients.values() if client.is_worker]
@@ -61,12 +61,10 @@ def _begin(
 ) -> tuple[int, list[changes.EndedTask], list[changes.Group]]:
     """Return (how many are forgotten, tasks, groups) from the records; gather from now on."""
     new = max(0, state.records_total - asked["since"])
-    kept = min(new, len(state.records))
-    records = list(islice(reversed(state.records), kept))
-    records.reverse()
+    records = changes.newest(state.records, new)
     if asked["watch"] and len(state.watches) < WATCHES_MAX:
-        state.watches[asked["watch"]] = changes.Watch()
-    return (new - kept, *changes.ended(records, asked["most"]))
+        state.watches[asked["watch"]] = changes.Watch(state.records_total)
+    return (new - len(records), *changes.ended(records, asked["most"]))
 
 
 def _failures(state: ClusterState, wanted: set[int]) -> dict[int, bytes]:

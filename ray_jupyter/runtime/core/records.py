@@ -8,6 +8,7 @@ from typing import Any
 
 from ray_jupyter.runtime.core import cells
 from ray_jupyter.runtime.core.state import FAILURE_BYTES, ClientRecord, ClusterState, TaskRecord
+from ray_jupyter.runtime.protocol.changes import STEP
 from ray_jupyter.runtime.protocol.messages import ACTOR_ERROR, TASK_EVENTS, Descriptor
 from ray_jupyter.runtime.protocol.messages import FAILED as FAILED_VALUE
 
@@ -60,14 +61,19 @@ def remember(
         actor.id if actor else 0, error and summary_of(error), cell.id if cell is not None else 0,
     )  # fmt: skip
     state.records.append(record)
-    if state.watches:
-        gone = [name for name, watch in state.watches.items() if watch.add(record)]
-        for name in gone:
-            del state.watches[name]
+    if state.watches and not state.records_total % STEP:
+        _tell_watches(state)
     if error is not None:
         error = _cut(error)
         place = (worker.id, worker.pid) if worker else (0, 0)
         state.failures.append((task.id, task.template.name, *place, error))
+
+
+def _tell_watches(state: ClusterState) -> None:
+    watches = state.watches.items()
+    gone = [name for name, watch in watches if watch.look(state.records, state.records_total)]
+    for name in gone:
+        del state.watches[name]
 
 
 def makers(state: ClusterState, ids: Collection[int]) -> dict[int, tuple[Any, ...]]:

@@ -12,8 +12,9 @@ Rules
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from itertools import islice
 from operator import attrgetter, itemgetter, sub
 from typing import Any, NamedTuple
 
@@ -32,7 +33,9 @@ LOOK_BYTES = 512
 """So much of a small value is told: whoever asks sees from it what it looks like."""
 
 CHUNK = 256
-"""So many tasks that end are summed at once; fewer since the last question are told one by one."""
+"""So many tasks or more are summed at once; fewer since the last question are told one by one."""
+STEP = 64
+"""After so many ended tasks it is looked whether there are enough to sum."""
 UNASKED_MAX = 300_000
 """After so many tasks without a question nobody is gathering for any more."""
 
@@ -111,9 +114,13 @@ def ended(records: Sequence[Record], most: int) -> tuple[list[EndedTask], list[G
         tasks.append(_task(told[-1], number - stride * (len(told) - 1)))
         del members[::stride]
         if members:
-            ran = [r for r in members if r[6]] if not all(map(_START, members)) else members
-            starts_ns, ends_ns = list(map(_START, ran)), list(map(_END, members))
-            durations_ns = list(map(sub, map(_END, ran), starts_ns))
+            starts_ns, ends_ns = list(map(_START, members)), list(map(_END, members))
+            if all(starts_ns):
+                durations_ns = list(map(sub, ends_ns, starts_ns))
+            else:
+                ran = [r for r in members if r[6]]
+                starts_ns = list(map(_START, ran))
+                durations_ns = list(map(sub, map(_END, ran), starts_ns))
             groups.append(Group(
                 name, kind, status, worker, cell, len(members), sum(durations_ns),
                 max(durations_ns, default=0), min(starts_ns, default=0), max(ends_ns),
@@ -130,50 +137,68 @@ class Watch:
     which takes twice the time that making them took.
     """
 
-    __slots__ = ("_fresh", "_groups", "_ids", "_number", "_tasks")
+    __slots__ = ("_groups", "_ids", "_number", "_seen", "_tasks")
 
-    def __init__(self) -> None:
+    def __init__(self, total: int = 0) -> None:
+        self._seen = total
         self._begin()
 
     def _begin(self) -> None:
-        self._fresh: list[Record] = []
         self._tasks: list[EndedTask] = []
         self._groups: dict[tuple[Any, ...], Group] = {}
         self._ids: dict[tuple[Any, ...], list[bytes]] = {}
         self._number = 0
 
-    def add(self, record: Record) -> bool:
-        """Take the record of a task that ended; return whether there will be no question more."""
-        fresh = self._fresh
-        fresh.append(record)
-        if len(fresh) < CHUNK:
+    def look(self, records: deque[Record], total: int) -> bool:
+        """Sum what is new if it is enough; return whether there will be no question more.
+
+        Call it every ``STEP`` tasks that end: once for each task took a third of the cost.
+
+        Args:
+            records: the last that ended.
+            total: how many have ever ended.
+        """
+        if total - self._seen < CHUNK:
             return False
-        self._sum()
+        self._sum(self._fresh(records, total))
         return self._number > UNASKED_MAX
 
-    def take(self) -> tuple[list[EndedTask], list[Group]]:
+    def take(
+        self, records: deque[Record], total: int
+    ) -> tuple[list[EndedTask], list[Group]]:  # fmt: skip
         """Return what ``ended`` would of everything since the last call."""
-        if self._number:
-            self._sum()
-        tasks = self._tasks + [_task(record, 1) for record in self._fresh]
+        fresh = self._fresh(records, total)
+        if self._number and fresh:
+            self._sum(fresh)
+            fresh = []
+        tasks = self._tasks + [_task(record, 1) for record in fresh]
         groups = [
             group._replace(ids=b"".join(self._ids[key])) for key, group in self._groups.items()
         ]
         self._begin()
         return tasks, groups
 
-    def _sum(self) -> None:
-        if not self._fresh:
-            return
-        tasks, groups = ended(self._fresh, 1)
-        self._number += len(self._fresh)
-        self._fresh.clear()
+    def _fresh(self, records: deque[Record], total: int) -> list[Record]:
+        fresh = newest(records, total - self._seen)
+        self._seen = total
+        return fresh
+
+    def _sum(self, fresh: list[Record]) -> None:
+        tasks, groups = ended(fresh, 1)
+        self._number += len(fresh)
         self._tasks += tasks
         for group in groups:
             key = group[:5]
             before = self._groups.get(key)
             self._groups[key] = group if before is None else _joined(before, group)
             self._ids.setdefault(key, []).append(group.ids)
+
+
+def newest(records: deque[Record], number: int) -> list[Record]:
+    """Return the last ``number`` records, or as many as there are, in order."""
+    found = list(islice(reversed(records), number))
+    found.reverse()
+    return found
 
 
 def _joined(one: Group, other: Group) -> Group:

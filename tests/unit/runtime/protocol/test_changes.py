@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 import pytest
@@ -102,15 +102,17 @@ def test_what_is_gathered_between_questions_adds_up(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "CHUNK", chunk)
         watch = changes.Watch()
+        ended_so_far: deque[Any] = deque()
         tasks: list[EndedTask] = []
         groups: list[Group] = []
         for index, record in enumerate([*given_records, None]):
             if index in questions or record is None:
-                some, sums_of = watch.take()
+                some, sums_of = watch.take(ended_so_far, index)
                 tasks += some
                 groups += sums_of
             if record is not None:
-                assert watch.add(record) is False
+                ended_so_far.append(record)
+                assert watch.look(ended_so_far, index + 1) is False
     every, _ = ended(given_records, 10_000)
     assert sums(tasks, groups) == sums(every, [])
     assert sum(task.weight for task in tasks) == len(given_records)
@@ -120,9 +122,11 @@ def test_what_is_gathered_between_questions_adds_up(
 
 def test_few_tasks_are_told_one_by_one_and_nobody_is_gathered_for_without_asking() -> None:
     record = (1, 0, "noop", "FINISHED", 41, 1, 2, 3, 0, 1, (), 0, 1, "task", 0, None, 0)
-    watch = changes.Watch()
-    for _ in range(changes.CHUNK - 1):
-        watch.add(record)
-    tasks, groups = watch.take()
+    few = deque([record] * (changes.CHUNK - 1))
+    watch = changes.Watch(10)
+    assert watch.look(few, 10 + len(few)) is False
+    tasks, groups = watch.take(few, 10 + len(few))
     assert (len(tasks), groups) == (changes.CHUNK - 1, [])
-    assert any(watch.add(record) for _ in range(changes.UNASKED_MAX + 2 * changes.CHUNK))
+    many = deque([record] * changes.UNASKED_MAX)
+    assert watch.look(many, 10 + len(few) + changes.UNASKED_MAX) is False
+    assert watch.look(many, 10 + len(few) + 2 * changes.UNASKED_MAX) is True
