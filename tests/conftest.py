@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from ray_jupyter.testing import leaks
 
@@ -19,13 +19,21 @@ GUARDED = ("integration", "faults", "notebooks")
 SEED = int(os.environ.get("RJ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 os.environ["RJ_SEED"] = str(SEED)  # for the processes of pytest-xdist
 
-# No deadlines: a slow machine is not a bug. A failure prints the blob that replays it.
-settings.register_profile("ci", deadline=None, print_blob=True, derandomize=False)
+# No deadlines: a slow machine is not a bug. A failure prints the blob that replays it. It is not
+# made smaller, which takes longer than a test may: RJ_HYPOTHESIS=long does that.
+settings.register_profile(
+    "ci",
+    deadline=None,
+    print_blob=True,
+    derandomize=False,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=20)
 settings.register_profile(
     "long",
     parent=settings.get_profile("ci"),
     max_examples=2_000,
+    phases=tuple(Phase),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("RJ_HYPOTHESIS", "ci"))

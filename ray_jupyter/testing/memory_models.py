@@ -14,11 +14,14 @@ class StoreModel:
         self.contained: dict[int, tuple[int, ...]] = {}
         self.held: dict[int, set[int]] = {}
         self.looks: dict[int, Counter[int]] = {}
+        self.written: set[int] = set()
+        """What is being written to disk just now."""
 
     def existing(self) -> set[int]:
-        """Return the objects that somebody can reach."""
+        """Return the objects that somebody can reach, also from inside of what is looked at."""
         found: set[int] = set()
         todo = [i for held in self.held.values() for i in held]
+        todo += [i for seen in self.seen() | self.written for i in self.contained[seen]]
         while todo:
             object_id = todo.pop()
             if object_id not in found:
@@ -26,10 +29,13 @@ class StoreModel:
                 todo += self.contained[object_id]
         return found
 
+    def seen(self) -> set[int]:
+        """Return the objects whose memory somebody looks at."""
+        return {i for looks in self.looks.values() for i, count in looks.items() if count}
+
     def in_memory(self) -> set[int]:
         """Return the objects whose bytes must be there."""
-        seen = {i for looks in self.looks.values() for i, count in looks.items() if count}
-        return self.existing() | seen
+        return self.existing() | self.seen() | self.written
 
 
 class PageModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -18,7 +18,6 @@ from ray_jupyter.testing.strategies import definitions
 
 DRIVER = 0
 LIMIT_BYTES = 1 << 20
-QUICK = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
 def stored(value: object) -> bool:
@@ -400,4 +399,4 @@ class CoreMachine(StreamRules):
 
 
 TestCore = CoreMachine.TestCase
-TestCore.settings = settings(max_examples=120, stateful_step_count=40, deadline=None, phases=QUICK)
+TestCore.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

@@ -46,8 +46,12 @@ class StoreMachine(RuleBasedStateMachine):
                 self.granted[command.client].append(command.offset)
             elif isinstance(command, c.SpillVictims):
                 self.spilling.append(command)
+                self.note_written()
             elif isinstance(command, c.RemoveFiles):
                 self.on_disk -= set(command.paths)
+
+    def note_written(self) -> None:
+        self.model.written = {i for command in self.spilling for i, _, _ in command.victims}
 
     def mint(self) -> int:
         self.minted += 1
@@ -81,7 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def hold(self, data: st.DataObject) -> None:
-        existing = sorted(self.model.existing())
+        existing = sorted(self.model.existing() | self.model.seen())
         if existing:
             client, object_id = self.anybody(data), data.draw(st.sampled_from(existing))
             self.model.held[client].add(object_id)
@@ -114,6 +118,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def spill(self, data: st.DataObject) -> None:
         command = self.spilling.pop(0)
+        self.note_written()
         victims = [victim for victim, _, _ in command.victims]
         written = [i for i in victims if data.draw(st.booleans())]
         files = [(i, f"{command.request}-{i}-{self.now}") for i in written]
@@ -137,6 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
     def _leave(self, client: int) -> None:
         del self.model.held[client], self.model.looks[client], self.granted[client]
         self.spilling = [command for command in self.spilling if command.client != client]
+        self.note_written()
         self.handle(e.ClientLost(client, "died", 0))
 
     @rule()
@@ -149,8 +155,7 @@ class StoreMachine(RuleBasedStateMachine):
         state = self.core.state
         check(state)
         assert set(state.objects) == self.model.existing()
-        being_written = {victim for command in self.spilling for victim, _, _ in command.victims}
-        assert set(state.unreferenced) <= self.model.in_memory() | being_written
+        assert set(state.unreferenced) <= self.model.in_memory()
         assert self.model.in_memory() <= set(state.objects) | set(state.unreferenced)
         paths = {record.spill_path for record in state.objects.values()} - {None}
         assert paths <= self.on_disk
