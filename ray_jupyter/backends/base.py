@@ -52,6 +52,7 @@ class Capability(Enum):
     CAUSAL_ORDER = "calls of one actor by different processes may overtake one another"
     VERSIONS = "which version of a function or class something runs is not told"
     RESUMING = "what failed is not run again in its place: call the function again"
+    TASK_FILES = "directories are sent with the session, init(runtime_env=...), not with one task"
     ITEMS_AFTER_CANCEL = "a cancelled stream loses the items that nobody has taken"
 
     def refuse(self, backend: str) -> NoReturn:

@@ -6,15 +6,19 @@ Skipped, and said so, where Ray cannot be imported (``pip install 'ray_jupyter[c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import ray_jupyter as ray
 from ray_jupyter.testing.backend_suite import (
     Backend2016Tests,
+    BackendResourceTests,
     BackendSessionTests,
     BackendTests,
     BackendUtilityTests,
 )
+from ray_jupyter.testing.suite.base import echo
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
 
@@ -38,7 +42,7 @@ def cluster() -> Iterator[None]:
         started = Cluster(
             initialize_head=True,
             head_node_args={
-                "num_cpus": 4, "resources": {"disk": 2}, "include_dashboard": False,
+                "num_cpus": 4, "num_gpus": 2, "resources": {"disk": 2}, "include_dashboard": False,
                 "object_store_memory": 100_000_000,
             },
         )  # fmt: skip
@@ -57,6 +61,22 @@ class TestRay2016(Backend2016Tests):
 
 class TestRaySessions(BackendSessionTests):
     arguments = ARGUMENTS
+
+
+class TestRayResources(BackendResourceTests):
+    arguments = ARGUMENTS
+
+    def test_files_of_one_task_are_refused(self, tmp_path: Path) -> None:
+        for env in ({"working_dir": tmp_path}, {"py_modules": [tmp_path]}):
+            with pytest.raises(NotImplementedError, match=r"init\(runtime_env=.*TASK_FILES"):
+                echo.options(runtime_env=env).remote(1)
+
+    def test_what_asks_for_too_much_waits_until_it_is_cancelled(self) -> None:
+        never = echo.options(num_gpus=3).remote(1)
+        assert ray.wait([never], timeout=0) == ([], [never])
+        ray.cancel(never)
+        with pytest.raises(ray.TaskCancelledError):
+            ray.get(never, timeout=30)
 
 
 class TestRayUtilities(BackendUtilityTests):

@@ -6,6 +6,8 @@ cannot be imported (``pip install 'ray_jupyter[cluster]'``).
 
 from __future__ import annotations
 
+import gc
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,12 +24,16 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyte
 
 from ray.cluster_utils import Cluster
 
+from ray_jupyter.backends.ray_cluster.rows import Rows
+
 pytestmark = [
     pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
     pytest.mark.slow,
     pytest.mark.timeout(120),
 ]
-NODE = {"num_cpus": 2, "object_store_memory": 80_000_000, "include_dashboard": False}
+NODE = {
+    "num_cpus": 2, "num_gpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -117,6 +123,41 @@ def test_an_error_is_the_user_s_own() -> None:
     assert caught.value.args == ("b",)
     told = "".join(traceback.format_exception(caught.value))
     assert 'return {"a": 1}[key]' in told
+
+
+def test_what_was_submitted_is_remembered_only_so_far() -> None:
+    rows = Rows(session.connected().job_id, int.from_bytes)
+    for number in range(100_001):
+        rows.submitted(number, "many", "NORMAL_TASK")
+    told = [row["task_id"] for row in rows.tasks() if row["name"] == "many"]
+    assert (told[0], len(told)) == (1, 100_000)
+
+
+def test_gpus_are_numbered_on_each_node() -> None:
+    @ray.remote(num_gpus=1)
+    def gpus() -> Any:
+        return ray.get_gpu_ids(), os.environ["CUDA_VISIBLE_DEVICES"]
+
+    placed = [gpus.options(resources={name: 1}).remote() for name in ("head", "second")]
+    assert ray.get(placed) == [([0], "0")] * 2  # each node counts its own
+    assert ray.get(gpus.options(num_gpus=0.5).remote()) == ([0], "0")
+    never = gpus.options(num_gpus=2).remote()
+    assert ray.wait([never], timeout=0) == ([], [never])
+    ray.cancel(never)
+    with pytest.raises(ray.TaskCancelledError):
+        ray.get(never, timeout=30)
+
+
+def test_a_task_that_ended_lets_go_of_what_was_inside_its_arguments() -> None:
+    def none_is_left() -> bool:
+        gc.collect()
+        return bool(session.connected().statistics()["objects"] == 0)
+
+    eventually(none_is_left)
+    ref = sum_of.remote([ray.put(1)])
+    ray.wait([ref])
+    del ref
+    eventually(none_is_left)
 
 
 def test_the_dashboard_names_the_machines() -> None:

@@ -62,6 +62,7 @@ class RayClusterBackend(Refusals, Names):
         Capability.ITEMS_AFTER_CANCEL, Capability.CAUSAL_ORDER, Capability.FEASIBILITY,
         Capability.ARGUMENTS, Capability.UNSEEN_ERRORS, Capability.QUEUED_CANCEL,
         Capability.DROPPED_STREAMS, Capability.VERSIONS, Capability.RESUMING,
+        Capability.TASK_FILES,
     })  # fmt: skip
 
     def __init__(self, watch: Watch, *, is_driver: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster.packing import seal
 from ray_jupyter.backends.ray_cluster.shell import Job, RetryableFailure, make_runner, make_shell
 from ray_jupyter.environment import described
@@ -95,10 +96,16 @@ def returns(template: TaskTemplate) -> dict[str, Any]:
 
 
 def _placing(template: TaskTemplate) -> dict[str, Any]:
-    """Return the options that say where a call runs, and in what environment."""
+    """Return the options that say where a call runs, and in what environment.
+
+    Raises:
+        NotImplementedError: its environment has files: Ray sends those of a job only.
+    """
     extras, options = template.extras, _resources(template.resources)
     if RUNTIME_ENV in extras:
-        options["runtime_env"] = described(extras[RUNTIME_ENV])
+        options["runtime_env"] = wanted = described(extras[RUNTIME_ENV])
+        if not wanted.keys().isdisjoint(("working_dir", "py_modules")):
+            Capability.TASK_FILES.refuse("ray_cluster")
     if NODE_ID in extras:
         options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(extras[NODE_ID], False)
     elif STRATEGY in extras:

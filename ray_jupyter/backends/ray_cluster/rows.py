@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Container
 from typing import Any, Generic, TypeVar
 
 import ray
@@ -39,6 +40,8 @@ _KINDS = {0: NORMAL_TASK, 1: ACTOR_CREATION_TASK, 2: ACTOR_TASK}
 _FRESH_S, _FRESH_BY_TASK_S = 0.05, 0.5
 """For so long an answer is good; the second where asking takes a task, behind Ray's client."""
 _UNHEARD_NS = 5_000_000_000
+_UNHEARD_MAX = 100_000
+"""So many of the newest are remembered, also where nobody looks and so nobody forgets them."""
 _SHARE = 5
 """Reading takes at most this part of the time."""
 
@@ -55,8 +58,9 @@ class Rows:
         self._job_id = job_id
         self._of_task = of_task
         self._read_tasks: dict[bytes, Row] = {}
-        self._submitted: dict[int, tuple[str, str, int]] = {}
-        """What this driver has just submitted, by id: name, kind, when."""
+        self._submitted: deque[tuple[int, str, str, int]] = deque(maxlen=_UNHEARD_MAX)
+        """What this driver has just submitted: id, name, kind, when."""
+        self._forgetting = threading.Lock()
         # Once: a row that has ended stays what it is.
         self._offset_ns = time.time_ns() - time.monotonic_ns()
         self.told_tasks = Kept(self._tasks)
@@ -68,7 +72,7 @@ class Rows:
 
     def submitted(self, task_id: int, name: str, kind: str) -> None:
         """Note a task of this driver: the head hears of it a second later."""
-        self._submitted[task_id] = (name, kind, time.monotonic_ns())
+        self._submitted.append((task_id, name, kind, time.monotonic_ns()))
 
     def tasks(self) -> list[Row]:
         """Return ``told_tasks``, and what this driver has just submitted."""
@@ -76,13 +80,18 @@ class Rows:
         if not self._submitted:
             return known
         oldest_ns, heard = time.monotonic_ns() - _UNHEARD_NS, {row["task_id"] for row in known}
-        unheard = []
-        for task_id, (name, kind, since_ns) in list(self._submitted.items()):
-            if task_id in heard or since_ns < oldest_ns:  # of some it is never told
-                self._submitted.pop(task_id, None)
-            else:
-                unheard.append(_unheard(task_id, name, kind, since_ns))
-        return unheard + known
+        kept = [
+            task for task in self._submitted.copy()
+            if task[0] not in heard and task[3] >= oldest_ns  # of some it is never told
+        ]  # fmt: skip
+        with self._forgetting:
+            self._forget(oldest_ns, heard)
+        return [_unheard(*task) for task in kept] + known
+
+    def _forget(self, before_ns: int, heard: Container[int]) -> None:
+        submitted = self._submitted
+        while submitted and (submitted[0][0] in heard or submitted[0][3] < before_ns):
+            submitted.popleft()
 
     def _tasks(self) -> list[Row]:
         read, before = {}, self._read_tasks

@@ -89,15 +89,18 @@ class Running:
     def __init__(
         self, header: Header, template: TaskTemplate, shell: Shell | None, job: Job
     ) -> None:
-        name = ray.get_runtime_context().get_task_id()
-        self.task_id = header.task_id or hashed(bytes.fromhex(name))
+        self.task_id = header.task_id or _own_task()
         self.root = header.root or self.task_id
         self.template = template
         self.job = job
         self.shell = shell
         """The actor whose method it is."""
         self.given: tuple[list[Any], dict[str, Any]] | None = None
-        """Of a task, its arguments."""
+        """Of a task, its arguments, while it runs."""
+
+
+def _own_task() -> int:
+    return hashed(bytes.fromhex(ray.get_runtime_context().get_task_id()))
 
 
 _newest: Running | None = None
@@ -137,6 +140,7 @@ def _run(job: Job, packed: Packed, deps: tuple[Any, ...]) -> Any:
     except BaseException as failure:
         raise _outcome(attempt, failure) from None
     finally:
+        attempt.given = None  # the attempt stays known until the next one begins
         RUNNING.reset(token)
 
 

@@ -198,6 +198,14 @@ class ObjectTests(BackendSuite):
         del ref
         eventually(lambda: statistics()["objects"] == before)
 
+    def test_a_task_that_ended_lets_go_of_what_was_inside_its_arguments(self) -> None:
+        before = self.objects_settled()
+        for work in (lambda box: ray.get(box[0]), lambda box: 1 / 0):
+            ref = ray.remote(work).remote([ray.put(1)])
+            ray.wait([ref])
+            del ref
+            eventually(lambda: statistics()["objects"] == before)
+
     def objects_settled(self) -> int:
         """Return the number of objects once no garbage of earlier tests is left in it."""
         gc.collect()

@@ -69,8 +69,9 @@ class StateTests(BackendSuite):
     def test_a_failed_task(self) -> None:
         ref = fail.options(name="told failing").remote()
         ray.wait([ref])
-        eventually(lambda: state.list_tasks(filters=[("name", "=", "told failing")]) != [])
-        [task] = state.list_tasks(filters=[("state", "=", "failed"), ("name", "=", "TOLD failing")])
+        filters: Any = [("state", "=", "failed"), ("name", "=", "TOLD failing")]
+        eventually(lambda: state.list_tasks(filters=filters) != [])
+        [task] = state.list_tasks(filters=filters)
         assert task.error_type == "TASK_EXECUTION_EXCEPTION"
         assert task.get("start_time_ms") is None  # without detail
         assert task.get("nothing", 5) == 5
