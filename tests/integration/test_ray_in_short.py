@@ -78,6 +78,10 @@ def test_tasks_run_on_both_nodes() -> None:
     assert ray.cluster_resources()["CPU"] == 4
 
 
+def test_breakpoints_of_the_driver_are_not_ray_s() -> None:
+    assert "rpdb" not in os.environ.get("PYTHONBREAKPOINT", "")
+
+
 def test_references_nest_both_ways() -> None:
     [inner] = ray.get(sum_of.remote([ray.put(1), total.remote(1, 1), ray.put(3)]))
     assert ray.get(inner) == 6

@@ -23,6 +23,8 @@ from ray_jupyter.config import Config, make_config
 _PACKAGES = ("ray_jupyter", "cloudpickle")
 """What a worker needs of ours; pure Python, so that it can be sent there."""
 _ANSWER_S = 60.0
+_BREAKPOINT = "PYTHONBREAKPOINT"
+"""Ray sets it in the driver, for good: ``breakpoint()`` here would be Ray's, also after the end."""
 _RECONNECT_S = 5
 
 
@@ -96,6 +98,7 @@ def _connect(address: str, namespace: str | None, environment: Mapping[str, Any]
 
 
 def _init(address: str, namespace: str | None, environment: Mapping[str, Any]) -> None:
+    debugger = os.environ.pop(_BREAKPOINT, None)
     try:
         ray.init(
             address=address, namespace=namespace, configure_logging=False,
@@ -115,6 +118,10 @@ def _init(address: str, namespace: str | None, environment: Mapping[str, Any]) -
         if "annot connect" in str(error) or "onnection" in str(error):
             raise ConnectionError(_unanswered(address, error)) from error
         raise
+    finally:
+        os.environ.pop(_BREAKPOINT, None)
+        if debugger is not None:
+            os.environ[_BREAKPOINT] = debugger
 
 
 def _unanswered(address: str, error: BaseException) -> str:
