@@ -74,7 +74,11 @@ def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[s
 def _workers(statistics: Mapping[str, Any]) -> str:
     busy, blocked = statistics["workers_busy"], statistics["workers_blocked"]
     idle = statistics["workers"] - busy
-    return _joined([(busy - blocked, "busy"), (blocked, "waiting for results"), (idle, "idle")])
+    starting = statistics.get("workers_starting", 0)
+    return _joined(
+        [(busy - blocked, "busy"), (blocked, "waiting for results"), (idle, "idle")]
+        + [(starting, "starting")] * bool(starting)
+    )
 
 
 def _tasks(statistics: Mapping[str, Any]) -> str:

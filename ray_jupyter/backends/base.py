@@ -281,10 +281,12 @@ class Backend(Protocol):
         """Return what ``%ray_status`` shows: workers, tasks by state, objects, store bytes.
 
         Keys: ``workers`` (int), ``workers_busy`` (int), ``workers_blocked`` (int),
+        ``workers_starting`` (int, on top of ``workers``; only where the backend starts them),
         ``pids`` (list[int], runtime processes without the driver), ``tasks`` (dict state ->
-        int, ``FINISHED`` and ``FAILED`` counted since the start), ``retries`` (int), ``objects`` (int),
-        ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``, ``inline_bytes``, ``lineage_bytes`` (int), ``task_cpu_ns``
-        and ``task_wall_ns`` (int, summed over finished tasks).
+        int, ``FINISHED`` and ``FAILED`` counted since the start), ``retries`` (int),
+        ``objects`` (int), ``store_used_bytes``, ``store_limit_bytes``, ``spilled_bytes``,
+        ``inline_bytes``, ``lineage_bytes`` (int), ``task_cpu_ns`` and ``task_wall_ns`` (int,
+        summed over finished tasks).
         """
 
     def shutdown(self) -> None:

@@ -69,10 +69,10 @@ class KernelLink:
         except Exception as error:  # what a front end asks must not end the control thread
             content = {"status": "error", "text": f"{type(error).__name__}: {error}"}
         self._kernel.session.send(stream, REPLY_TYPE, content, parent, ident=ident)
-        if self.running is not None:
-            import asyncio  # kernels have it; loading the extension elsewhere stays light
+        # Whatever runs by then: the cell may have said that it is busy, and not be known here yet.
+        import asyncio  # kernels have it; loading the extension elsewhere stays light
 
-            asyncio.get_running_loop().call_later(BUSY_AGAIN_S, self._tell_busy)
+        asyncio.get_running_loop().call_later(BUSY_AGAIN_S, self._tell_busy)
 
     def _tell_busy(self) -> None:
         """Say that the kernel is still busy: else front ends show it as idle until the cell ends."""

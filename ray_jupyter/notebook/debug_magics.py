@@ -26,15 +26,22 @@ if TYPE_CHECKING:
     from ray_jupyter.runtime.client.failed import FailedCall
 
 
+def _parser(magic: str) -> MagicParser:
+    parser = MagicParser(magic)
+    # For the help: what stands there may be any expression, which `_split` takes out before.
+    parser.add_argument("ref", nargs="?", metavar="REF", help="a ref, or a list of refs")
+    return parser
+
+
 def _rerun_parser() -> MagicParser:
-    parser = MagicParser("%ray_rerun")
+    parser = _parser("%ray_rerun")
     add = parser.add_argument
     add("--resume", action="store_true", help="run it on a worker; its refs become good")
     add("--with", dest="function", metavar="NAME", help="call this remote function instead")
     return parser
 
 
-_DEBUG = MagicParser("%ray_debug")
+_DEBUG = _parser("%ray_debug")
 _RERUN = _rerun_parser()
 
 

@@ -109,6 +109,13 @@ def test_its_metadata_name_the_extras_and_the_design_says_what_each_is_for(wheel
     assert "Typing :: Typed" in fields.get_all("Classifier", [])
 
 
+def test_its_description_links_to_nothing_that_is_not_there(wheel: Path) -> None:
+    description = str(message_from_bytes(read(wheel, "METADATA")).get_payload())
+    assert description.startswith("# ray_jupyter\n")
+    assert "Everything measured, also what is missed (`docs/performance.md`)" in description
+    assert "](" not in description.replace("](http", "")
+
+
 @needs_front_end
 def test_the_wheel_has_the_extension_for_jupyterlab(wheel: Path) -> None:
     names = names_in(wheel)

@@ -130,16 +130,17 @@ def test_a_front_end_may_ask_for_frames(started: Any) -> None:
 
 def test_the_kernel_is_still_busy_after_an_answer(started: Any) -> None:
     started.run("%ray_dashboard")
-    cell = started.send("time.sleep(60)")
-    hear(started, lambda m: m["content"].get("execution_state") == "busy")
+    cell = started.send("print('runs'); time.sleep(60)")
+    hear(started, lambda m: m["msg_type"] == "stream")
     assert ask(started, ask="start")["status"] == "ok"
     states = []
-    for message in started.arriving():
-        if message["msg_type"] == "status":
-            states.append((message["content"]["execution_state"], message["parent_header"]))
-        if states[-1:] and states[-1][0] == "busy" and states[-1][1].get("msg_id") == cell:
-            break
-    assert states[-2][0] == "idle", "ipykernel's, of the control channel"
+
+    def is_of_the_cell(message: dict[str, Any]) -> bool:
+        states.append(message["content"].get("execution_state"))
+        return states[-1] == "busy" and message["parent_header"].get("msg_id") == cell
+
+    hear(started, is_of_the_cell)
+    assert "idle" in states, "ipykernel's, of the control channel"
     started.manager.interrupt_kernel()
     assert started.finish(cell).error[0] == "KeyboardInterrupt"
 

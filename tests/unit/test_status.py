@@ -61,3 +61,9 @@ def test_report_has_every_subject_on_one_screen() -> None:
 
 def test_states_that_the_backend_does_not_report_count_nothing() -> None:
     assert "0 running · 0 waiting" in status.report(config(), "0", statistics(tasks={}, pids=[]))
+
+
+def test_workers_that_are_not_there_yet_are_starting() -> None:
+    early = statistics(workers=0, workers_busy=0, workers_blocked=0, workers_starting=3)
+    line = status.report(config(), "0", early).splitlines()[1]
+    assert line == "workers  0 busy · 0 waiting for results · 0 idle · 3 starting"

@@ -57,6 +57,7 @@ def statistics(state: ClusterState) -> dict[str, Any]:
     workers = [w for w in state.clients.values() if w.is_worker]
     return {
         "workers": len(workers),
+        "workers_starting": state.starting,
         "workers_busy": sum(bool(w.inflight) for w in workers),
         "workers_blocked": sum(w.blocked_on is not None for w in workers),
         "tasks": tasks_by_state(state),

@@ -49,3 +49,9 @@ def test_every_magic_explains_itself() -> None:
     for group in magics.GROUPS:
         for method in {*group.magics["line"].values(), *group.magics["cell"].values()}:
             assert "usage: %" in (inspect.getdoc(getattr(group, method)) or ""), method
+
+
+def test_the_usage_of_a_magic_names_its_ref() -> None:
+    for magic in (magics.DebugMagics.ray_debug, magics.DebugMagics.ray_rerun):
+        (usage,) = re.findall("(?m)^usage: .*", inspect.getdoc(magic) or "")
+        assert usage.endswith("[REF]")

@@ -117,6 +117,13 @@ def test_statistics_count_workers_and_bytes(session: Any) -> None:
     assert (found["store_used_bytes"], found["inline_bytes"], found["objects"]) == (1 << 20, 3, 3)
 
 
+def test_statistics_count_workers_that_start(session: Any) -> None:
+    session(e.ResizeRequested(0, 1, 3))
+    session.join(1)
+    found = queries.statistics(session.state)
+    assert (found["workers"], found["workers_starting"]) == (1, 2)
+
+
 def test_every_question_has_an_answer(session: Any) -> None:
     arguments = {
         "list": {"table": "tasks", "filters": [], "limit": 1}, "pending_calls": (0, 0),
