@@ -10,6 +10,7 @@ import os
 from bisect import bisect
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from ray_jupyter.backends.inline_actors import InlineActors
@@ -17,6 +18,7 @@ from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journa
 from ray_jupyter.runtime.client.versions import version_of
 from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.messages import ACTOR, TASK
+from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
 
 _CELLS_MAX = 1_000
@@ -184,25 +186,27 @@ class Tables:
 
     def _versions(self) -> dict[str, Any]:
         """Return what ``runtime.core.versions.live`` does."""
+        version = _versions()
         counts = Counter(
-            (version_of(template.function), template.name, self._cell_of(task_id))
+            (version(template), template.name, self._cell_of(task_id))
             for task_id, template in list(self._journal.running.items())
             if kind_of(template) == TASK
         )
         living = [actor for actor in self._actors.by_id.values() if not actor.death]
         return {
             "tasks": [(*key, count) for key, count in counts.items() if key[0]],
-            "actors": [(version_of(actor.template.function), actor.id) for actor in living],
+            "actors": [(version(actor.template), actor.id) for actor in living],
         }
 
     def _tasks(self) -> Iterator[Row]:
+        version = _versions()
         for task_id, template in list(self._journal.running.items()):
             yield {
                 "task_id": task_id, "attempt_number": 0, "name": template.name, "state": "RUNNING",
                 "actor_id": None, "type": TASK_TYPES[kind_of(template)],
                 "func_or_class_name": template.name, "parent_task_id": 0, "worker_id": 0,
                 "worker_pid": self._pid, "required_resources": dict(template.resources),
-                "version": version_of(template.function) or None,
+                "version": version(template) or None,
             }  # fmt: skip
         for record in reversed(self._journal.records()):
             (
@@ -219,6 +223,7 @@ class Tables:
             }  # fmt: skip
 
     def _actor_rows(self) -> Iterator[Row]:
+        version = _versions()
         for record in reversed(self._journal.records()):
             actor_id, class_name, kind = record[0], record[2], record[RECORD_FIELDS]
             if kind != ACTOR:
@@ -230,7 +235,7 @@ class Tables:
                 "actor_id": actor_id, "class_name": class_name, "name": key[1] if key else "",
                 "state": "DEAD" if death else "ALIVE", "pid": self._pid,
                 "death_cause": death or None,
-                "version": None if death or actor is None else version_of(actor.template.function),
+                "version": None if death or actor is None else version(actor.template),
             }  # fmt: skip
 
     def _objects(self) -> Iterator[Row]:
@@ -263,3 +268,11 @@ class Tables:
             "worker_id": 0, "is_alive": True, "worker_type": "DRIVER", "pid": self._pid,
             "activity": None, "actor_id": None, "task_ids": list(self._journal.running),
         }  # fmt: skip
+
+
+def _versions() -> Callable[[TaskTemplate], str]:
+    """Return what tells the versions of templates for one answer, looking at each once.
+
+    Not for longer: ``%autoreload`` changes functions and classes where they are.
+    """
+    return cache(lambda template: version_of(template.function))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ray_jupyter.config import format_size
+from ray_jupyter.status import counted
 
 BAR_CHARS = 20
 FUNCTIONS_MAX = 8
@@ -56,7 +57,7 @@ def progress(
     lines += [f"  {bar.strip()[:_BAR_LINE_CHARS]}" for bar in bars[:BARS_MAX]]
     elapsed_ns = max(0, now_ns - report["first_ns"])
     workers = len(report["pids"])  # none where they may be on other machines
-    lines.append(_seconds(elapsed_ns) + (f" · {_counted(workers, 'worker')}" if workers else ""))
+    lines.append(_seconds(elapsed_ns) + (f" · {counted(workers, 'worker')}" if workers else ""))
     return "\n".join(lines)
 
 
@@ -75,7 +76,7 @@ def summary(
     cancelled = report["cancelled"]
     failed = sum(row[4] for row in report["functions"]) - cancelled
     span_ns = _span_ns(report)
-    parts = [_counted(tasks, "task"), _seconds(span_ns)]
+    parts = [counted(tasks, "task"), _seconds(span_ns)]
     cpu_ns = report["cpu_ns"]
     if cpu_ns is not None:  # a Ray cluster does not tell
         parts.append(f"{_seconds(cpu_ns)} CPU")
@@ -163,7 +164,3 @@ def _seconds(duration_ns: float) -> str:
         return f"{duration_s:.1f} s"
     minutes, seconds = divmod(round(duration_s), 60)
     return f"{minutes:,} min {seconds} s"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +22,10 @@ from jupyter_client.session import Session
 from jupyter_core.utils import run_sync
 
 REPLY_S = 30.0
+DEBUGGER_S = 60.0
 ARRIVAL_S = 20.0
 NUDGE_S = 5.0
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 async def _nothing() -> None: ...
@@ -47,6 +50,11 @@ class Reply:
     text: str = ""
     strip: str = ""
     error: tuple[str, str, str] = field(default=("", "", ""))
+
+    @property
+    def traceback(self) -> str:
+        """The traceback without colours."""
+        return _COLOUR.sub("", self.error[2])
 
 
 class Kernel:
@@ -139,6 +147,20 @@ class Kernel:
         reply = self.try_run(cell)
         assert reply.status == "error", f"expected the cell to fail, got {reply}"
         return reply
+
+    def debugged(self, cell: str, *lines: str) -> str:
+        """Run a cell whose debugger is told these lines; return what was printed, uncoloured."""
+        told = iter(lines)
+        heard: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            heard.append(message["content"].get("text", ""))
+
+        self.client.execute_interactive(
+            cell, output_hook=hear, timeout=DEBUGGER_S,
+            stdin_hook=lambda _: self.client.input(next(told, "q")), allow_stdin=True,
+        )  # fmt: skip
+        return _COLOUR.sub("", "".join(heard))
 
     def end(self, *, kill: bool = False) -> None:
         """Shut the kernel down, as closing a notebook does, and let go of everything."""

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
 FUNCTIONS = """%%remote
 def helper(divisor):
     doubled = [2 * divisor]
@@ -25,21 +23,6 @@ MENDED = "%%remote\ndef work(divisor, table):\n    return len(table)"
 CALLS = "ref = work.remote(0, table)\nneeds = add.remote(ref, 1)\nlast = add.remote(needs, ref)"
 
 
-def answer(kernel: Any, cell: str, *lines: str) -> str:
-    """Run a cell whose debugger is told these lines; return what was printed."""
-    told = iter([*lines, "q"])
-    heard: list[str] = []
-
-    def hear(message: dict[str, Any]) -> None:
-        heard.append(message["content"].get("text", ""))
-
-    kernel.client.execute_interactive(
-        cell, output_hook=hear, timeout=30,
-        stdin_hook=lambda _: kernel.client.input(next(told)), allow_stdin=True,
-    )  # fmt: skip
-    return COLOUR.sub("", "".join(heard))
-
-
 @pytest.fixture
 def failed(kernel: Any) -> Any:
     """A kernel in which a task has failed, and two because of it."""
@@ -50,9 +33,9 @@ def failed(kernel: Any) -> Any:
 
 
 def test_the_error_is_the_users_with_the_lines_of_both_cells(failed: Any) -> None:
-    name, _, shown = failed.fails("ray.get(last)").error
-    text = COLOUR.sub("", shown)
-    assert name == "RayTaskError(ZeroDivisionError)"
+    reply = failed.fails("ray.get(last)")
+    text = reply.traceback
+    assert reply.error[0] == "RayTaskError(ZeroDivisionError)"
     assert re.match(r"-+\nZeroDivisionError +Traceback \(most recent call last\)", text)
     places = re.findall(r"Cell In\[\d+\], line (\d+)(?:, in (\w+))?", text)
     assert places == [("1", ""), ("8", "work"), ("4", "helper")]
@@ -69,7 +52,7 @@ def test_debug_opens_the_frames_of_a_worker_that_is_dead(failed: Any) -> None:
         "[at] = {t.worker_pid for t in ray.util.state.list_tasks(detail=True) if t.worker_pid}"
     )
     failed.run("os.kill(at, signal.SIGKILL)")
-    text = answer(failed, "%debug", "p doubled, divisor", "up", "p label, table", "up", "u")
+    text = failed.debugged("%debug", "p doubled, divisor", "up", "p label, table", "up", "u")
     assert "(0, " not in text.split("p doubled")[0]
     assert "([0], 0)" in text
     assert "('ours', <ndarray, .fetch() returns it: float64 (50000,), 0.4 MB" in text
@@ -77,22 +60,22 @@ def test_debug_opens_the_frames_of_a_worker_that_is_dead(failed: Any) -> None:
 
 
 def test_an_argument_is_fetched_at_the_prompt(failed: Any) -> None:
-    text = answer(failed, "%ray_debug ref", "up", "p table.fetch().sum()")
+    text = failed.debugged("%ray_debug ref", "up", "p table.fetch().sum()")
     assert "ZeroDivisionError in work" in text
     assert "50000.0" in text
 
 
 def test_ray_debug_without_a_ref_opens_the_last(failed: Any) -> None:
     failed.fails("ray.get(last)")
-    assert "[0]" in answer(failed, "%ray_debug", "p doubled")
+    assert "[0]" in failed.debugged("%ray_debug", "p doubled")
 
 
 def test_rerun_runs_it_here_and_the_debugger_has_everything(failed: Any) -> None:
     reply = failed.fails("%ray_rerun ref")
     assert "running work here, as work is defined now" in reply.text
     assert reply.error[0] == "ZeroDivisionError"
-    assert "ray_jupyter/" not in COLOUR.sub("", reply.error[2])
-    assert "50000.0" in answer(failed, "%debug", "up", "p table.sum()")
+    assert "ray_jupyter/" not in reply.traceback
+    assert "50000.0" in failed.debugged("%debug", "up", "p table.sum()")
 
 
 def test_fix_and_resume(failed: Any) -> None:
@@ -146,17 +129,17 @@ def test_breakpoint_in_a_task_says_where_one_can_stop(failed: Any) -> None:
 def test_a_breakpoint_stops_in_inline_mode(kernel: Any) -> None:
     kernel.run("%ray_start --inline -n 1 --quiet")
     kernel.run("@ray.remote\ndef stops(x):\n    breakpoint()\n    return x")
-    assert "41" in answer(kernel, "ref = stops.remote(41)", "p x", "c")
+    assert "41" in kernel.debugged("ref = stops.remote(41)", "p x", "c")
 
 
 def test_errors_of_inline_tasks_can_be_opened(kernel: Any) -> None:
     kernel.run("%ray_start --inline -n 1 --quiet")
     kernel.run("@ray.remote\ndef fails(x):\n    doubled = 2 * x\n    return 1 / 0")
     kernel.fails("ray.get(fails.remote(21))")
-    assert "42" in answer(kernel, "%debug", "p doubled")
+    assert "42" in kernel.debugged("%debug", "p doubled")
 
 
 def test_unload_shows_errors_as_before(failed: Any) -> None:
     failed.run("%unload_ext ray_jupyter")
-    shown = COLOUR.sub("", failed.fails("ray.get(ref)").error[2])
+    shown = failed.fails("ray.get(ref)").traceback
     assert "RayTaskError(ZeroDivisionError): work (task" in shown

@@ -8,7 +8,6 @@ from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "debugging.md"
 BLOCK = re.compile(r"```python\n(?P<cell>.*?)\n```(?:\n```text\n(?P<text>.*?)\n```)?", re.DOTALL)
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PROMPT = "ipdb> "
 
 
@@ -24,23 +23,6 @@ def assert_in_order(expected: str, found: str) -> None:
         at = found.index(piece, at) + len(piece)
 
 
-def debug(kernel: Any, cell: str, expected: str) -> str:
-    """Run a cell that opens the debugger; tell it what the page does; return what it says."""
-    told = [line.removeprefix(PROMPT) for line in expected.split("\n") if line.startswith(PROMPT)]
-    heard: list[str] = []
-
-    def hear(message: dict[str, Any]) -> None:
-        heard.append(message["content"].get("text", ""))
-
-    def say(_: object) -> None:
-        kernel.client.input(told.pop(0) if told else "q")
-
-    kernel.client.execute_interactive(
-        cell, output_hook=hear, stdin_hook=say, allow_stdin=True, timeout=30
-    )
-    return "".join(heard)
-
-
 def test_every_example(start_kernel: Any) -> None:
     kernel = start_kernel()
     blocks = list(BLOCK.finditer(PAGE.read_text(encoding="utf-8")))
@@ -48,14 +30,14 @@ def test_every_example(start_kernel: Any) -> None:
     for block in blocks:
         expected = block["text"] or ""
         if PROMPT in expected:
-            found = debug(kernel, block["cell"], expected)
+            said = expected.split("\n")
+            told = [line.removeprefix(PROMPT) for line in said if line.startswith(PROMPT)]
+            found = kernel.debugged(block["cell"], *told)
             # What was typed and what it prints come by two channels, in any order.
-            lines = [line for line in expected.split("\n") if not line.startswith(PROMPT)]
-            assert_in_order("…".join(lines), COLOUR.sub("", found))
+            assert_in_order("…".join(line for line in said if not line.startswith(PROMPT)), found)
             continue
         if "Traceback" in expected:
-            found = kernel.fails(block["cell"]).error[2]
+            found = kernel.fails(block["cell"]).traceback
         else:
             found = kernel.run(block["cell"])
-        found = COLOUR.sub("", found)
         assert matches(expected, found), f"expected {expected!r}, got {found!r}"

@@ -101,29 +101,14 @@ def test_an_error_with_its_frames_and_running_again(connected: Any) -> None:
     assert places == [("2", ""), ("7", "work"), ("4", "helper")]
     assert "----> 4     return 1 / divisor" in text
     assert "backends/ray_cluster" not in text
-    heard = debugged(connected, "%ray_debug", "p doubled", "u", "p table.shape")
+    heard = connected.debugged("%ray_debug", "p doubled", "u", "p table.shape")
     assert "[0]" in heard, heard
     assert "ndarray" in heard or "(1000,)" in heard, heard
     assert "ZeroDivisionError" in connected.fails("%ray_rerun ref").error[0]
     connected.run("%%remote\ndef work(divisor, table):\n    return len(table)")
     assert "1000" in connected.run("%ray_rerun ref")
     assert "RESUMING" in connected.fails("%ray_rerun --resume ref").text
-    assert "[0]" in debugged(connected, "%ray_debug ref", "p doubled")
-
-
-def debugged(kernel: Any, cell: str, *lines: str) -> str:
-    """Run a cell whose debugger is told these lines; return what was printed."""
-    told = iter([*lines, "q"])
-    heard: list[str] = []
-
-    def hear(message: dict[str, Any]) -> None:
-        heard.append(message["content"].get("text", ""))
-
-    kernel.client.execute_interactive(
-        cell, output_hook=hear, timeout=60,
-        stdin_hook=lambda _: kernel.client.input(next(told)), allow_stdin=True,
-    )  # fmt: skip
-    return COLOUR.sub("", "".join(heard))
+    assert "[0]" in connected.debugged("%ray_debug ref", "p doubled")
 
 
 def test_stop_cancels_what_this_cell_submitted(connected: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import ray_jupyter as ray
 from ray_jupyter import session
+from ray_jupyter.backends import inline_tables
 from ray_jupyter.backends.inline_store import InlineStore, Value
 from ray_jupyter.runtime.store.serialization import serialize
 
@@ -105,3 +106,14 @@ def test_store_counts() -> None:
     assert store.release_dropped() == [outer, inner]
     with pytest.raises(ray.ObjectLostError, match="released"):
         store.load([inner])
+
+
+def test_versions_of_many_actors_are_read_once_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    @ray.remote
+    class Held: ...
+
+    asked: list[Any] = []
+    monkeypatch.setattr(inline_tables, "version_of", lambda held: f"{asked.append(held)}@1")
+    handles = [Held.remote() for _ in range(3)]
+    assert len(ray.util.state.list_actors(detail=True)) == len(handles)
+    assert len(asked) == 1
