@@ -12,7 +12,7 @@ import { STYLE } from './drawing/style';
 import { Model, type Task } from './model/model';
 import { Relations } from './model/relations';
 import type { Answer, Frame, Request } from './model/wire';
-import { bytes, count, duration } from './model/words';
+import { bytes, count, duration, endedOf } from './model/words';
 import { Detail, type Actions } from './views/detail';
 import { GraphView } from './views/graph';
 import { LogsView } from './views/logs';
@@ -188,7 +188,7 @@ export class App implements Stage {
     this.element.setAttribute('data-lm-suppress-shortcuts', 'true');
     for (const [key, label, hasMeter] of [
       ['busy', 'workers busy', true], ['finished', 'finished', false], ['waiting', 'waiting', false],
-      ['failed', 'failed', false], ['rate', 'per second', false], ['store', 'in the store', true]
+      ['failed', 'failed', false], ['cancelled', 'cancelled', false], ['rate', 'per second', false], ['store', 'in the store', true]
     ] as const) {
       const value = el('b', {}, '–');
       const root = el('div', { class: 'figure' }, value, el('span', {}, label));
@@ -308,13 +308,15 @@ export class App implements Stage {
     const { totals } = model;
     const lanes = model.lanes.filter(lane => lane && lane.activity !== 'GONE');
     const busy = lanes.filter(lane => lane.activity === 'RUNNING').length;
-    const ended = (totals['finished'] ?? 0) + (totals['failed'] ?? 0);
+    const ended = endedOf({ finished: totals['finished'] ?? 0, failed: totals['failed'] ?? 0, cancelled: totals['cancelled'] ?? 0 });
     const live = totals['live'] ?? 0;
     const running = lanes.filter(lane => lane.task).length;
     this.figure('busy', `${busy} of ${lanes.length}`, lanes.length ? busy / lanes.length : 0);
     this.figure('finished', count(totals['finished'] ?? 0));
     this.figure('waiting', count(Math.max(0, live - running)));
     this.figure('failed', count(totals['failed'] ?? 0), undefined, (totals['failed'] ?? 0) > 0);
+    this.figure('cancelled', count(totals['cancelled'] ?? 0));
+    this.figures.get('cancelled')!.root.hidden = !totals['cancelled'];
     this.figure('rate', count(this.rate(ended)));
     const used = totals['store_used_bytes'] ?? 0;
     this.figure('store', bytes(used + (totals['inline_bytes'] ?? 0)), used / Math.max(1, totals['store_limit_bytes'] ?? 1));

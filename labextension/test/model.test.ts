@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Model, TASKS_MAX } from '../src/model/model';
 import { headingOf, isMachine, rowsOf } from '../src/model/machines';
-import type { Frame, LaneRow, TaskRow } from '../src/model/wire';
+import type { Frame, LaneRow, NodeRow, TaskRow } from '../src/model/wire';
+import { endedOf, outcomeOf } from '../src/model/words';
 
 interface Recording {
   frames: Frame[];
@@ -105,4 +106,16 @@ test('workers stand below their machines, in the order in which those came', () 
   assert.deepEqual(rows, ['a · 1 of 2 workers busy', 0, 2, 'b · gone', 1]);
   model.apply(frame({ seq: 2, lanes: [lane(0, 'IDLE', ''), lane(1, 'IDLE', ''), lane(2, 'IDLE', '')] }));
   assert.equal(rowsOf(model.lanes).filter(isMachine).length, 0, 'one machine needs no name');
+});
+
+test('cancelled tasks are none that failed; pictures from before said nothing of them', () => {
+  const model = new Model();
+  const node = (...rest: number[]): NodeRow => [0, 'work', 'task', 0, 0, 0, 1, 2, 0, 9, 9, 1, 9, ...rest] as unknown as NodeRow;
+  const cancelled = task(8);
+  cancelled[6] = 2;
+  model.apply(frame({ kind: 'snapshot', nodes: [node(3)], tasks: [task(7), cancelled] }));
+  assert.deepEqual([...model.tasks.values()].map(outcomeOf), ['✓ finished', '⊘ cancelled']);
+  assert.deepEqual([model.nodes[0]!.failed, model.nodes[0]!.cancelled, endedOf(model.nodes[0]!)], [2, 3, 6]);
+  model.apply(frame({ kind: 'snapshot', seq: 2, nodes: [node()] }));
+  assert.equal(endedOf(model.nodes[0]!), 3);
 });

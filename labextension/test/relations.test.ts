@@ -6,7 +6,7 @@ import { Relations } from '../src/model/relations';
 function tasks(...rows: [id: number, endUs: number, args?: number[], parent?: number, numReturns?: number][]): Map<number, Task> {
   return new Map(
     rows.map(([id, endUs, args = [], parent = 0, numReturns = 1]) => [
-      id, { id, node: 0, lane: 0, submitUs: 0, startUs: endUs - 10, endUs, failed: false, attempt: 0, numReturns, parent, args, weight: 1 }
+      id, { id, node: 0, lane: 0, submitUs: 0, startUs: endUs - 10, endUs, failed: false, cancelled: false, attempt: 0, numReturns, parent, args, weight: 1 }
     ])
   );
 }

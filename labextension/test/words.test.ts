@@ -23,8 +23,8 @@ test('what users name is text in a picture, never markup', () => {
 
 test('how a task stands is said by a sign and a word', () => {
   const said = [
-    outcomeOf({ endUs: -1, failed: false }), outcomeOf({ endUs: 5, failed: false }),
-    outcomeOf({ endUs: 5, failed: true }, { type: 'TASK_EXECUTION_EXCEPTION' }), outcomeOf({ endUs: 5, failed: true }, { type: 'TASK_CANCELLED' })
+    outcomeOf({ endUs: -1, failed: false, cancelled: false }), outcomeOf({ endUs: 5, failed: false, cancelled: false }),
+    outcomeOf({ endUs: 5, failed: true, cancelled: false }), outcomeOf({ endUs: 5, failed: false, cancelled: true })
   ];
   assert.deepEqual(said, ['● running', '✓ finished', '✕ failed', '⊘ cancelled']);
 });

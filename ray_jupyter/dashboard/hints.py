@@ -25,7 +25,7 @@ def hints(model: Model) -> list[str]:
     if totals.get("forgotten", 0):
         found.append(f"{totals['forgotten']:,} tasks ended unseen: counts by function lack them")
     for row in model.nodes:
-        ended = row[FINISHED] + row[FAILED]
+        ended = row[FINISHED] + row[FAILED]  # what was cancelled says nothing of the function
         if not ended or row[1] == "actor":
             continue
         mean_us = row[WALL] / ended

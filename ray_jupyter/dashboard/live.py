@@ -151,7 +151,7 @@ class Live:
 
 def _news(frame: Frame) -> tuple[str, int, bool]:
     """Return what a picture must differ in to be renewed: session, tasks that have ended, its end."""
-    ended = frame["totals"].get("finished", 0) + frame["totals"].get("failed", 0)
+    ended = sum(frame["totals"].get(fate, 0) for fate in ("finished", "failed", "cancelled"))
     return frame["session"], ended, bool(frame.get("is_over"))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ray_jupyter.dashboard.bins import Bins
 from ray_jupyter.dashboard.makers import UNKNOWN, Makers
+from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.changes import EndedTask, Group
 from ray_jupyter.runtime.protocol.messages import ACTOR
 
@@ -25,7 +26,7 @@ COLUMNS = {
     "cells": ["id", "label"],
     "nodes": [
         "name", "kind", "cell", "live", "running", "finished", "failed", "retries",
-        "wall_us", "max_us", "first_us", "last_us",
+        "wall_us", "max_us", "first_us", "last_us", "cancelled",
     ],
     "edges": ["from", "to", "kind", "count"],
     "lanes": [
@@ -38,7 +39,9 @@ COLUMNS = {
     ],
 }  # fmt: skip
 """The names of the fields of each row, in order; the front end's model has them too."""
-NAME, KIND, CELL, LIVE, RUNNING, FINISHED, FAILED, RETRIES, WALL, MOST, FIRST, LAST = range(12)
+NAME, KIND, CELL, LIVE, RUNNING, FINISHED, FAILED, RETRIES, WALL, MOST, FIRST, LAST, CANCELLED = (
+    range(13)
+)
 ASKED_MAX = 400
 """So many tasks are told one by one in each answer."""
 TASKS_MAX = 20_000
@@ -54,6 +57,9 @@ OTHERS = "(other functions)"
 RETURNS_MAX = 16
 """So many results of a task are remembered as its own."""
 LAUNCHED, DATA = 0, 1
+_STATUSES = (changes.FINISHED, changes.FAILED, changes.CANCELLED)
+"""A task's ``status`` is a place in here."""
+_FIELDS = (FINISHED, FAILED, CANCELLED)
 
 
 class Model:
@@ -126,10 +132,9 @@ class Model:
             answer: see ``runtime.core.changes``.
             text_of: what a pickled error says.
         """
-        self._cursor = answer["cursor"]
+        self._cursor, self._here = answer["cursor"], answer["here"]
         forgotten = self.totals["forgotten"] + answer["forgotten"]
         self.totals = answer["totals"] | {"forgotten": forgotten}
-        self._here = answer["here"]
         self._fold_workers(answer["workers"])
         for group in answer["groups"]:
             self._fold_group(Group(*group))
@@ -138,10 +143,11 @@ class Model:
             self._fold_task(task)
         for task in tasks:  # all are known now: one may have got the result of a later one
             self._fold_edges(task)
-            if task.status == "FAILED":
+            if task.status == changes.FAILED:
                 self._fold_error(task, answer["failures"].get(task.id), text_of)
         self._fold_waiting(answer["waiting"])
         self._fold_live(answer["live"])
+        _take_apart(self.totals, sum(row[CANCELLED] for row in self.nodes))
 
     def _fold_group(self, group: Group) -> None:
         node = self._node(group.name, group.kind, self._cell_of(group.cell))
@@ -168,7 +174,7 @@ class Model:
             self.bins.add(lane, node, start_us, end_us, wall_ns // 1000)
         told = [
             task.id, node, lane, self._us(task.submit_ns), start_us if lane >= 0 else -1, end_us,
-            0 if task.status == "FINISHED" else 1, task.attempt, task.num_returns, task.parent,
+            _STATUSES.index(task.status), task.attempt, task.num_returns, task.parent,
             list(task.arguments), task.weight,
         ]  # fmt: skip
         self.errors.pop(task.id, None)  # it ran once more
@@ -262,7 +268,7 @@ class Model:
             if len(self.nodes) >= NODES_MAX and name != OTHERS:
                 return self._node(OTHERS, "task", 0)
             node = self._nodes[name, kind, cell] = len(self.nodes)
-            self.nodes.append([name, kind, cell, 0, 0, 0, 0, 0, 0, 0, -1, 0])
+            self.nodes.append([name, kind, cell, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0])
             self._newest[name, kind] = node
         self.changed["nodes"].add(node)
         return node
@@ -317,11 +323,19 @@ def _cell_before(model: Model, task: EndedTask) -> int:
     return int(model.nodes[known][CELL]) if is_same else 0
 
 
+def _take_apart(totals: dict[str, int], cancelled: int) -> None:
+    """Count the cancelled tasks by themselves: backends, as Ray, count them as failed."""
+    totals["failed"] = max(0, totals.get("failed", 0) - cancelled)
+    totals["cancelled"] = cancelled
+
+
 def _count(
     row: list[Any], status: str, count: int, retries: int, wall_ns: int, max_ns: int
 ) -> None:
-    row[FINISHED if status == "FINISHED" else FAILED] += count
+    row[_FIELDS[_STATUSES.index(status)]] += count
     row[RETRIES] += retries
+    if status == changes.CANCELLED:
+        return  # how long it takes is told by those that came to an end
     row[WALL] += wall_ns // 1000
     row[MOST] = max(row[MOST], max_ns // 1000)
 

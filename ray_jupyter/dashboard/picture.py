@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ray_jupyter.config import format_size
 from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.model import (
+    CANCELLED,
     CELL,
     FAILED,
     FINISHED,
@@ -72,6 +73,7 @@ def summary(frame: Frame) -> str:
         f"{totals.get('finished', 0):,} tasks finished",
         f"{waiting:,} waiting",
         f"{totals.get('failed', 0):,} failed",
+        *([f"{totals['cancelled']:,} cancelled"] if totals.get("cancelled") else []),
         f"{format_size(totals.get('store_used_bytes', 0))} in the store",
     ]
     return " · ".join(parts)
@@ -151,17 +153,19 @@ def _graph(frame: Frame, colours: list[str], top: float) -> tuple[str, float]:
 
 def _node(row: list[Any], cell: str, colour: str, x: float, y: float) -> str:
     wide, high = _NODE_CSS_PX
-    ended = row[FINISHED] + row[FAILED]
+    cancelled = row[CANCELLED] if len(row) > CANCELLED else 0
+    ended = row[FINISHED] + row[FAILED] + cancelled
     is_class = row[KIND] == ACTOR  # its actors live on after they were made
     live = 0 if is_class else row[LIVE]
     total = max(1, ended + live)
     bar = wide - 16
-    done, bad = bar * row[FINISHED] / total, bar * row[FAILED] / total
+    done, bad, off = (bar * part / total for part in (row[FINISHED], row[FAILED], cancelled))
     state = (
         f"{row[LIVE]:,} alive · {ended:,} made" if is_class else f"{ended:,} of {ended + live:,}"
     )
+    state += f" · {row[FAILED]:,} failed" if row[FAILED] else ""  # first: it may have to be cut
     state += f" · {row[RUNNING]:,} running" if row[RUNNING] else ""
-    state += f" · {row[FAILED]:,} failed" if row[FAILED] else ""
+    state += f" · {cancelled:,} cancelled" if cancelled else ""
     label = f"{cell} {row[NAME]}" if cell else row[NAME]
     return (
         f'<g transform="translate({x - wide / 2:.1f},{y:.1f})"><title>{_text(label)}</title>'
@@ -171,7 +175,8 @@ def _node(row: list[Any], cell: str, colour: str, x: float, y: float) -> str:
         f'<text x="10" y="30" font-size="10" fill="{_FAINT}">{_text(_cut(state, 30))}</text>'
         f'<rect x="10" y="36" width="{bar:.1f}" height="5" rx="2" fill="{_LINE}"/>'
         f'<rect x="10" y="36" width="{done:.1f}" height="5" rx="2" fill="{colour}"/>'
-        f'<rect x="{10 + done:.1f}" y="36" width="{bad:.1f}" height="5" fill="{_BAD}"/></g>'
+        f'<rect x="{10 + done:.1f}" y="36" width="{bad:.1f}" height="5" fill="{_BAD}"/>'
+        f'<rect x="{10 + done + bad:.1f}" y="36" width="{off:.1f}" height="5" fill="{_FAINT}"/></g>'
     )
 
 

@@ -33,9 +33,12 @@ class Cluster:
         """A task ends, after the one before."""
         start_ns = self.now_ns + 1
         self.now_ns += took_ns
-        error = ("TASK_EXECUTION_EXCEPTION", "") if status == "FAILED" else None
+        error = {
+            "FAILED": ("TASK_EXECUTION_EXCEPTION", ""),
+            "CANCELLED": ("TASK_CANCELLED", "it was"),
+        }.get(status)
         self.records.append((
-            task_id, parent, name, status, 100 + worker, start_ns if submit_ns is None else submit_ns,
+            task_id, parent, name, "FAILED" if error else status, 100 + worker, start_ns if submit_ns is None else submit_ns,
             start_ns, self.now_ns, 0, num_returns, arguments, 0, worker, kind, 0, error, cell,
         ))  # fmt: skip
 

@@ -75,6 +75,57 @@ def test_keys_reach_everything(page: Any, recording: dict[str, Any]) -> None:
     assert page.get_by_label("The selected task", exact=True).is_hidden()
 
 
+def running(*lanes: int) -> dict[str, Any]:
+    """Return a snapshot in which these lanes run a task each: lane 3 runs task 103."""
+    return frame(
+        kind="snapshot", cells=[[0, "", ""]], nodes=[[0, "work", "task", 0, 9, 9, 0, 0, 0, 0, 0, 0, 0]],
+        lanes=[
+            [lane, lane, lane, "RUNNING" if lane in lanes else "IDLE", "", 0, 100 + lane if lane in lanes else 0, 10, 1, 0, 0]
+            for lane in range(6)
+        ],
+    )  # fmt: skip
+
+
+def is_drawn(page: Any, seq: int) -> None:
+    page.locator(f".app[data-seq='{seq}']").wait_for()
+
+
+def test_a_click_is_one_also_where_rows_change_while_the_button_is_down(page: Any) -> None:
+    page.get_by_role("tab", name="Tasks").click()
+    take(page, running(0, 1, 2, 3))
+    row = page.locator("tr[data-task='103']")
+    row.hover()
+    page.mouse.down()
+    take(page, running(1, 3) | {"seq": 2})
+    is_drawn(page, 2)
+    take(page, running(3, 4) | {"seq": 3})
+    is_drawn(page, 3)
+    page.mouse.up()
+    detail = page.get_by_label("The selected task", exact=True)
+    detail.get_by_text("67", exact=True).wait_for()  # 103 in hexadecimal digits
+    assert row.get_attribute("aria-selected") == "true"
+
+
+def test_a_row_keeps_the_focus_where_others_come_and_go(page: Any) -> None:
+    page.get_by_role("tab", name="Tasks").click()
+    take(page, running(0, 3, 4))
+    row = page.locator("tr[data-task='103']")
+    row.focus()
+    for seq, lanes in enumerate(((3, 4), (1, 2, 3), (3, 5), (2, 3)), start=2):
+        take(page, running(*lanes) | {"seq": seq})
+        is_drawn(page, seq)
+        order = page.locator("tbody:visible tr").evaluate_all(
+            "rows => rows.map(row => row.dataset.task - 100)"
+        )
+        assert order == list(lanes)
+        assert page.evaluate(
+            "document.getElementById('at').shadowRoot.activeElement?.dataset?.task === '103'"
+        )
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    assert page.locator("tr[data-task='102']").get_attribute("aria-selected") == "true"
+
+
 VIEWS = ("Overview", "Graph", "Timeline", "Workers", "Objects", "Tasks", "Logs")
 SAID = {
     "Overview": "train", "Graph": "ParameterServer", "Timeline": "worker 4", "Workers": "% of a CPU",

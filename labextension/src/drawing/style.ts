@@ -115,6 +115,7 @@ canvas.lanes { cursor: crosshair; }
 .graph .label { fill: var(--rd-faint); font-size: 10.5px; paint-order: stroke; stroke: var(--rd-ground); stroke-width: 4px; }
 .graph .rail { fill: var(--rd-line); }
 .graph .bad { fill: var(--rd-bad); }
+.graph .off { fill: var(--rd-faint); }
 .graph g.node { cursor: pointer; transition: transform .25s; }
 .graph g.node:focus-visible { outline: none; }
 .graph g.node:focus-visible .box, .graph g.node.selected .box { stroke: var(--rd-accent); stroke-width: 2.5; }

@@ -22,6 +22,7 @@ export interface Node {
   running: number;
   finished: number;
   failed: number;
+  cancelled: number;
   retries: number;
   wallUs: number;
   maxUs: number;
@@ -64,6 +65,7 @@ export interface Task {
   /** -1 while it runs. */
   endUs: number;
   failed: boolean;
+  cancelled: boolean;
   attempt: number;
   numReturns: number;
   parent: number;
@@ -150,7 +152,7 @@ export class Model {
       this.tasks.delete(id); // so that the order is that of arrival
       if (status === 0) this.errors.delete(id); // it ran once more
       this.tasks.set(id, {
-        id, node, lane, submitUs, startUs, endUs, failed: status !== 0, attempt, numReturns, parent, args, weight
+        id, node, lane, submitUs, startUs, endUs, failed: status === 1, cancelled: status === 2, attempt, numReturns, parent, args, weight
       });
     }
     if (this.tasks.size > TASKS_MAX) {
@@ -167,7 +169,7 @@ export class Model {
       .filter(lane => lane.task !== 0 && lane.activity !== 'GONE')
       .map(lane => ({
         id: lane.task, node: lane.node, lane: lane.place, submitUs: lane.sinceUs, startUs: lane.sinceUs,
-        endUs: -1, failed: false, attempt: 0, numReturns: 1, parent: 0, args: [], weight: 1
+        endUs: -1, failed: false, cancelled: false, attempt: 0, numReturns: 1, parent: 0, args: [], weight: 1
       }));
   }
 
@@ -213,10 +215,10 @@ export class Model {
   }
 
   private takeNode(row: NodeRow): void {
-    const [place, name, kind, cell, live, running, finished, failed, retries, wallUs, maxUs, firstUs, lastUs] = row;
+    const [place, name, kind, cell, live, running, finished, failed, retries, wallUs, maxUs, firstUs, lastUs, cancelled = 0] = row;
     if (!this.nodes[place]) this.shape++;
     this.nodes[place] = {
-      place, name, kind, cell, live, running, finished, failed, retries, wallUs, maxUs, firstUs, lastUs,
+      place, name, kind, cell, live, running, finished, failed, cancelled, retries, wallUs, maxUs, firstUs, lastUs,
       colour: this.colours.of(name)
     };
   }

@@ -10,7 +10,9 @@ export type CellRow = [place: number, id: string, label: string];
 export type NodeRow = [
   place: number, name: string, kind: string, cell: number, live: number, running: number,
   finished: number, failed: number, retries: number, wallUs: number, maxUs: number,
-  firstUs: number, lastUs: number
+  firstUs: number, lastUs: number,
+  /** Cancelled tasks are not among the failed ones; pictures saved by older versions do not say. */
+  cancelled?: number
 ];
 
 export type EdgeRow = [place: number, from: number, to: number, kind: number, count: number];
@@ -22,6 +24,7 @@ export type LaneRow = [
 
 export type TaskRow = [
   id: number, node: number, lane: number, submitUs: number, startUs: number, endUs: number,
+  /** 0 finished, 1 failed, 2 cancelled. */
   status: number, attempt: number, numReturns: number, parent: number, args: number[],
   weight: number
 ];

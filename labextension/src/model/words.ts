@@ -37,10 +37,14 @@ export function cut(text: string, most: number): string {
 }
 
 /** How a task stands: a sign and a word. */
-export function outcomeOf(task: { endUs: number; failed: boolean }, error?: { type: string }): string {
+export function outcomeOf(task: { endUs: number; failed: boolean; cancelled: boolean }): string {
   if (task.endUs < 0) return '● running';
-  if (!task.failed) return '✓ finished';
-  return error?.type === 'TASK_CANCELLED' ? '⊘ cancelled' : '✕ failed';
+  return task.failed ? '✕ failed' : task.cancelled ? '⊘ cancelled' : '✓ finished';
+}
+
+/** How many tasks of a function have ended, in whatever way. */
+export function endedOf(node: { finished: number; failed: number; cancelled: number }): number {
+  return node.finished + node.failed + node.cancelled;
 }
 
 export const ACTIVITIES: Record<string, { sign: string; word: string }> = {

@@ -4,7 +4,7 @@ import { button, el } from '../drawing/dom';
 import { colourAt } from '../drawing/palette';
 import type { Task } from '../model/model';
 import type { Answer } from '../model/wire';
-import { count, duration, moment, outcomeOf } from '../model/words';
+import { count, duration, endedOf, moment, outcomeOf } from '../model/words';
 import { nameOf } from './lanes';
 import type { Stage } from './view';
 
@@ -25,7 +25,7 @@ export class Detail {
   update(stage: Stage): void {
     const task = stage.task ? stage.model.task(stage.task) : undefined;
     const state = task
-      ? `${task.id}|${task.endUs}|${stage.model.errors.get(task.id)?.text ?? ''}|${stage.relations.takersOf(task.id).length}|${task.failed}|${JSON.stringify(stage.givenTo(task.id) ?? '')}`
+      ? `${task.id}|${task.endUs}|${stage.model.errors.get(task.id)?.text ?? ''}|${stage.relations.takersOf(task.id).length}|${outcomeOf(task)}|${JSON.stringify(stage.givenTo(task.id) ?? '')}`
       : stage.node >= 0 ? `n${stage.node}|${stage.model.revision >> 2}` : '';
     this.element.hidden = !state;
     if (!state || state === this.shown) return;
@@ -44,14 +44,15 @@ export class Detail {
   private ofNode(stage: Stage): HTMLElement[] {
     const node = stage.model.nodes[stage.node];
     if (!node) return [];
-    const ended = node.finished + node.failed;
+    const ended = endedOf(node);
     const cell = stage.model.cellOf(node.place);
     return [
       this.title(node.place, stage),
       this.cellAct(cell),
       facts([
         ['waiting', count(Math.max(0, node.live - node.running))], ['running', count(node.running)],
-        ['finished', count(node.finished)], ['failed', count(node.failed)], ['repeated', count(node.retries)],
+        ['finished', count(node.finished)], ['failed', count(node.failed)],
+        ['cancelled', node.cancelled ? count(node.cancelled) : ''], ['repeated', count(node.retries)],
         ['mean', ended ? duration(node.wallUs / ended) : ''], ['longest', duration(node.maxUs)], ['in all', duration(node.wallUs)]
       ]),
       el('p', {}, 'Timeline and Tasks show this function only, while it is selected.')
@@ -74,7 +75,7 @@ export class Detail {
       this.title(task.node, stage),
       this.cellAct(model.cellOf(task.node)),
       facts([
-        ['state', outcomeOf(task, error)],
+        ['state', outcomeOf(task)],
         ['began', task.startUs < 0 ? 'never' : moment(task.startUs, 100_000)],
         [isRunning ? 'for' : 'took', task.startUs < 0 ? '' : duration((isRunning ? model.nowUs : task.endUs) - task.startUs)],
         ['waited', !isRunning && task.startUs >= 0 ? duration(Math.max(0, task.startUs - task.submitUs)) : ''],
@@ -86,7 +87,7 @@ export class Detail {
     ];
     if (error) parts.push(el('pre', {}, error.text || error.type));
     if (given) parts.push(argumentsOf(given));
-    if (task.failed && given?.obstacle) parts.push(el('p', {}, `It cannot run again: ${given.obstacle}.`));
+    if ((task.failed || task.cancelled) && given?.obstacle) parts.push(el('p', {}, `It cannot run again: ${given.obstacle}.`));
     if (!isRunning) {
       this.links(parts, 'takes results of', relations.sources(task), stage);
       this.links(parts, 'launched by', task.parent ? [task.parent] : [], stage);

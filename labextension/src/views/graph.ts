@@ -9,7 +9,7 @@ import type { Picture } from '../drawing/pen';
 import type { Model, Node, Task } from '../model/model';
 import { layOut, orderOf, rankOf, type Layout } from '../model/layout';
 import type { Link } from '../model/relations';
-import { count, cut, duration } from '../model/words';
+import { count, cut, duration, endedOf, outcomeOf } from '../model/words';
 import type { Stage, Table, View } from './view';
 
 const NODES_MAX = 80;
@@ -94,13 +94,13 @@ export class GraphView implements View {
     const { model } = stage;
     return {
       caption: 'Functions',
-      columns: ['function', 'cell', 'kind', 'waiting', 'running', 'finished', 'failed', 'repeated', 'mean', 'longest', 'gets from', 'launched by'],
+      columns: ['function', 'cell', 'kind', 'waiting', 'running', 'finished', 'failed', 'cancelled', 'repeated', 'mean', 'longest', 'gets from', 'launched by'],
       rows: model.nodes.map(node => {
         const sources = (kind: string): string =>
           model.edges.filter(e => e.to === node.place && e.kind === kind && e.count).map(e => `${model.nameOf(e.from)} (${count(e.count)})`).join(', ');
         return [
           node.name, model.cellOf(node.place)?.label ?? '', node.kind, Math.max(0, node.live - node.running), node.running,
-          node.finished, node.failed, node.retries, duration(node.wallUs / Math.max(1, node.finished + node.failed)),
+          node.finished, node.failed, node.cancelled, node.retries, duration(node.wallUs / Math.max(1, endedOf(node))),
           duration(node.maxUs), sources('data'), sources('launched')
         ];
       })
@@ -179,7 +179,7 @@ export class GraphView implements View {
       })),
       shapes: tasks.map(task => ({
         key: task.id, critical: this.showsPath && stage.isCritical(task), selected: task.id === stage.task,
-        title: `${model.nameOf(task.node)}, task ${task.id}, ${task.failed ? 'failed' : 'finished'}, ${duration(task.endUs - task.startUs)}`,
+        title: `${model.nameOf(task.node)}, task ${task.id}, ${outcomeOf(task).slice(2)}, ${duration(task.endUs - task.startUs)}`,
         paint: group => paintTask(group, model, task), open: () => stage.select(task.id)
       }))
     };
@@ -308,13 +308,14 @@ function paintNode(group: SVGGElement, model: Model, node: Node, along: number):
       svg('rect', { class: 'rail', x: 13, y: 41, width: along - 23, height: 6, rx: 3 }),
       svg('rect', { x: 13, y: 41, height: 6, rx: 3 }),
       svg('rect', { y: 41, height: 6, opacity: 0.45 }),
+      svg('rect', { class: 'off', y: 41, height: 6 }),
       svg('rect', { class: 'bad', y: 39, height: 10 }),
       svg('title')
     );
   }
-  const [, stripe, name, cell, text, , done, running, bad, title] = [...group.childNodes] as SVGElement[];
+  const [, stripe, name, cell, text, , done, running, off, bad, title] = [...group.childNodes] as SVGElement[];
   const colour = colourAt(node.colour);
-  const ended = node.finished + node.failed;
+  const ended = endedOf(node);
   const live = node.kind === 'actor' ? 0 : node.live;
   const total = Math.max(1, ended + live);
   const room = along - 23;
@@ -326,17 +327,19 @@ function paintNode(group: SVGGElement, model: Model, node: Node, along: number):
   say(text!, cut(progress(node), Math.floor(room / 5.4)));
   set(done!, { width: part(node.finished), fill: colour });
   set(running!, { x: 13 + part(node.finished), width: part(Math.min(node.running, live)), fill: colour });
+  set(off!, { x: 13 + room - part(node.failed + node.cancelled), width: part(node.cancelled) });
   set(bad!, { x: 13 + room - part(node.failed), width: node.failed ? Math.max(3, part(node.failed)) : 0 });
   say(title!, describe(model, node));
 }
 
 function progress(node: Node): string {
-  if (node.kind === 'actor') return `${count(node.live)} alive · ${count(node.finished + node.failed)} made`;
-  const ended = node.finished + node.failed;
+  if (node.kind === 'actor') return `${count(node.live)} alive · ${count(endedOf(node))} made`;
+  const ended = endedOf(node);
   const parts = [node.live ? `${count(ended)} of ${count(ended + node.live)}` : `${count(ended)} done`];
+  if (node.failed) parts.push(`✕ ${count(node.failed)} failed`); // first: it may have to be cut
   if (node.running) parts.push(`${count(node.running)} running`);
-  if (node.failed) parts.push(`✕ ${count(node.failed)} failed`);
-  if (!node.running && !node.failed && ended) parts.push(`${duration(node.wallUs / ended)} each`);
+  if (node.cancelled) parts.push(`⊘ ${count(node.cancelled)} cancelled`);
+  if (!node.running && !node.failed && !node.cancelled && ended) parts.push(`${duration(node.wallUs / ended)} each`);
   return parts.join(' · ');
 }
 
@@ -357,7 +360,7 @@ function paintTask(group: SVGGElement, model: Model, task: Task): void {
   const [, stripe, name, text] = [...group.childNodes] as SVGElement[];
   set(stripe!, { fill: colourAt(model.colourOf(task.node)) });
   say(name!, cut(model.nameOf(task.node), 16));
-  say(text!, `${task.failed ? '✕ failed' : '✓'} ${task.startUs < 0 ? 'never ran' : duration(task.endUs - task.startUs)}`);
+  say(text!, `${task.failed || task.cancelled ? outcomeOf(task) : '✓'} ${task.startUs < 0 ? 'never ran' : duration(task.endUs - task.startUs)}`);
 }
 
 function isCritical(stage: Stage, id: number): boolean {

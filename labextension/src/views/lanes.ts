@@ -140,7 +140,7 @@ export class Lanes {
     }
   }
 
-  /** A task: full when it has finished, hollow while it runs, with a notch and a cross when it failed. */
+  /** A task: full when it has finished, hollow while it runs, with a notch and a cross when it failed, crossed out when it was cancelled. */
   private bar(task: Task, endUs: number, top: number, tall: number, isFree: boolean): void {
     const { pen, span, theme, stage, model } = this;
     const left = this.x(Math.max(task.startUs, span.from));
@@ -155,9 +155,11 @@ export class Lanes {
       pen.outline(left, top, Math.max(wide, 3), tall, theme.bad, 1.5);
       if (wide > 9 && wide <= 46) pen.text(left + wide / 2, top + tall / 2 + 6, '✕', inkOn(colour), 9, 'middle');
     }
+    const hasText = wide > 46 && isFree;
+    if (task.cancelled && !hasText) pen.line(left, top + tall / 2, left + Math.max(wide, 3), top + tall / 2, inkOn(colour), 2);
     if (task.id === stage.task) pen.outline(left - 1, top - 1, wide + 2, tall + 2, theme.ink, 2);
-    if (wide > 46 && isFree) {
-      const text = cut(`${task.failed ? '✕ ' : ''}${model.nameOf(task.node)}`, Math.floor((wide - 8) / 6));
+    if (hasText) {
+      const text = cut(`${task.failed ? '✕ ' : task.cancelled ? '⊘ ' : ''}${model.nameOf(task.node)}`, Math.floor((wide - 8) / 6));
       pen.text(left + 5, top + tall / 2 + 4, text, isRunning || !isRelated ? theme.ink : inkOn(colour), 10.5);
     }
     this.hits.push({ x: left, y: top, width: Math.max(wide, 2), height: tall, task });

@@ -63,7 +63,7 @@ export function drawLegend(model: Model, width: number, theme: Theme): Picture {
 
 /** The functions that took the most time, in their order. */
 function entries(model: Model): { shown: Node[]; left: number } {
-  const worked = model.nodes.filter(node => node && (node.wallUs || node.running));
+  const worked = model.nodes.filter(node => node && (node.wallUs || node.running || node.cancelled));
   const most = [...worked].sort((a, b) => b.wallUs - a.wallUs).slice(0, SHOWN_MAX);
   return { shown: most.sort((a, b) => a.place - b.place), left: worked.length - most.length };
 }

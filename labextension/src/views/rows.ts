@@ -1,4 +1,11 @@
-/** A table that is changed in place: rows keep their elements, so that focus and selection stay. */
+/**
+ * A table that is changed in place: rows keep their elements, so that focus and selection stay.
+ *
+ * What is pressed or has the focus is never moved: an element that is taken out of the document and put
+ * in again loses the focus. The others are moved around it. And rows change while a button is down: where
+ * it goes up there may be another row, or none, and then browsers tell of no click on either. The row it
+ * went down on is the one that was meant.
+ */
 
 import { el, say, set } from '../drawing/dom';
 import { colourAt } from '../drawing/palette';
@@ -19,14 +26,46 @@ export interface Row {
   failed?: boolean;
 }
 
+/** Between the two ends of a click; who moves the pointer further marks text. */
+const STILL_CSS_PX = 6;
+
+interface Press {
+  row: HTMLTableRowElement;
+  task: number;
+  x: number;
+  y: number;
+}
+
 export class Rows {
   readonly element = el('table');
   private readonly head = el('thead');
   private readonly body = el('tbody');
   private readonly rows = new Map<string, HTMLTableRowElement>();
+  private press: Press | undefined;
 
   constructor(private readonly open: (task: number) => void) {
     this.element.append(this.head, this.body);
+    this.body.addEventListener('pointerdown', event => this.pressed(event));
+    this.body.addEventListener('click', event => {
+      // A pointer's click has no row where rows have moved meanwhile: that one is `released`.
+      const task = event.detail ? 0 : taskOf(event.target);
+      if (task) this.open(task);
+    });
+  }
+
+  private pressed(event: PointerEvent): void {
+    const row = event.button ? null : rowOf(event.target);
+    this.press = row ? { row, task: taskOf(row), x: event.clientX, y: event.clientY } : undefined;
+    if (!this.press) return;
+    const ends = new AbortController();
+    const released = (end: PointerEvent): void => {
+      ends.abort();
+      const { press } = this;
+      this.press = undefined;
+      const isStill = press && Math.hypot(end.clientX - press.x, end.clientY - press.y) < STILL_CSS_PX;
+      if (press?.task && isStill && end.type === 'pointerup') this.open(press.task);
+    };
+    for (const name of ['pointerup', 'pointercancel'] as const) window.addEventListener(name, released, { capture: true, signal: ends.signal });
   }
 
   /** Set the headings; a sortable one is a button. */
@@ -59,16 +98,31 @@ export class Rows {
       element.remove();
       this.rows.delete(key);
     }
-    rows.forEach((row, index) => {
+    const { press } = this;
+    const still = press?.row.isConnected ? press.row : this.focused();
+    let next = this.body.firstChild;
+    for (const row of rows) {
       let element = this.rows.get(row.key);
       if (!element || element.childNodes.length !== row.cells.length) {
         element?.remove();
         element = this.make(row);
         this.rows.set(row.key, element);
       }
-      if (this.body.childNodes[index] !== element) this.body.insertBefore(element, this.body.childNodes[index] ?? null);
+      while (element === still && next !== element && next) {
+        const other = next;
+        next = next.nextSibling;
+        this.body.append(other); // its place is behind this one
+      }
+      if (next === element) next = element.nextSibling;
+      else this.body.insertBefore(element, next);
       this.paint(element, row);
-    });
+    }
+  }
+
+  private focused(): Element | undefined {
+    const root = this.body.getRootNode();
+    const active = root instanceof ShadowRoot || root instanceof Document ? root.activeElement : null;
+    return active && this.body.contains(active) ? active : undefined;
   }
 
   private make(row: Row): HTMLTableRowElement {
@@ -78,7 +132,6 @@ export class Rows {
     }
     if (row.task) {
       const task = row.task;
-      element.addEventListener('click', () => this.open(task));
       element.addEventListener('keydown', event => {
         if (event.key === 'Enter') this.open(task);
         const next = event.key === 'ArrowDown' ? element.nextElementSibling : event.key === 'ArrowUp' ? element.previousElementSibling : null;
@@ -100,4 +153,12 @@ export class Rows {
       if (cell.colour !== undefined) (td.firstChild as HTMLElement).style.background = colourAt(cell.colour);
     });
   }
+}
+
+function rowOf(target: EventTarget | null): HTMLTableRowElement | null {
+  return target instanceof Element ? target.closest('tr') : null;
+}
+
+function taskOf(target: EventTarget | null): number {
+  return Number(rowOf(target)?.dataset['task'] ?? 0);
 }

@@ -102,7 +102,7 @@ export class TasksView implements View {
       return `${model.nameOf(task.node)} ${task.id} ${error?.type ?? ''} ${error?.text ?? ''}`.toLowerCase().includes(wanted);
     });
     const keys: Record<Order, (task: Task) => number | string> = {
-      state: task => (task.failed ? 0 : task.endUs < 0 ? 1 : 2),
+      state: task => (task.failed ? 0 : task.endUs < 0 ? 1 : task.cancelled ? 2 : 3),
       function: task => model.nameOf(task.node),
       start: task => task.startUs,
       took: task => (task.endUs < 0 ? model.nowUs : task.endUs) - task.startUs,
@@ -128,7 +128,7 @@ export class TasksView implements View {
     return {
       key: `${task.id}`, task: task.id, selected: task.id === stage.task, failed: task.failed,
       cells: [
-        { text: outcomeOf(task, error) },
+        { text: outcomeOf(task) },
         { text: cut(model.nameOf(task.node), 60), colour: model.colourOf(task.node) },
         { text: cut(text.split('\n')[0] ?? '', 120), title: text },
         { text: model.cellOf(task.node)?.label ?? '' },

@@ -252,7 +252,7 @@ export class TimelineView implements View {
     const took = task.endUs < 0 ? `running for ${duration(model.nowUs - task.startUs)}` : duration(task.endUs - task.startUs);
     const waited = task.submitUs && task.startUs > task.submitUs ? `\nwaited ${duration(task.startUs - task.submitUs)}` : '';
     const error = model.errors.get(task.id);
-    say(this.tip, `${model.nameOf(task.node)} ${model.cellOf(task.node)?.label ?? ''}\n${took}${waited}${error ? `\n✕ ${cut(error.text || error.type, 120)}` : ''}`);
+    say(this.tip, `${model.nameOf(task.node)} ${model.cellOf(task.node)?.label ?? ''}\n${took}${waited}${task.cancelled ? '\n⊘ cancelled' : error ? `\n✕ ${cut(error.text || error.type, 120)}` : ''}`);
     this.tip.style.left = `${Math.max(0, Math.min(x + 12, this.scroll.clientWidth - 220))}px`;
     this.tip.style.top = `${y + 16}px`;
   }

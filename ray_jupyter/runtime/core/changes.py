@@ -47,7 +47,7 @@ def answer(state: ClusterState, asked: dict[str, Any]) -> dict[str, Any]:
         "forgotten": forgotten,
         "tasks": [tuple(task) for task in tasks],
         "groups": [tuple(group) for group in groups],
-        "failures": _failures(state, {task.id for task in tasks if task.status == "FAILED"}),
+        "failures": _failures(state, {task.id for task in tasks if task.status == changes.FAILED}),
         "live": _live(state),
         "workers": [_worker(state, worker) for worker in workers],
         "here": ("",),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter, itemgetter, sub
 from typing import Any, NamedTuple
@@ -38,6 +38,10 @@ STEP = 64
 """After so many ended tasks it is looked whether there are enough to sum."""
 UNASKED_MAX = 300_000
 """After so many tasks without a question nobody is gathering for any more."""
+
+
+FINISHED, FAILED, CANCELLED = "FINISHED", "FAILED", "CANCELLED"
+"""How a task may have ended. Records, as Ray, call those failed that somebody wanted to end."""
 
 
 class EndedTask(NamedTuple):
@@ -88,6 +92,8 @@ class Group(NamedTuple):
 Record = tuple[Any, ...]
 """See ``ClusterState.records``."""
 _ID, _END, _ATTEMPT = itemgetter(0), itemgetter(7), itemgetter(8)
+_CANCELLED_TYPE = "TASK_CANCELLED"
+"""Ray's word, in records."""
 _START, _KEY = itemgetter(6), itemgetter(2, 13, 3, 12, 16)
 
 
@@ -103,10 +109,10 @@ def ended(records: Sequence[Record], most: int) -> tuple[list[EndedTask], list[G
         return [_task(record, 1) for record in records], []
     tasks: list[EndedTask] = []
     groups: list[Group] = []
-    for (name, kind, status, worker, cell), members in _grouped(records).items():
+    for (name, kind, status, worker, cell), members in _by_fate(_grouped(records)):
         number = len(members)
         share = max(1, most * number // len(records))
-        if status == "FAILED":
+        if status == FAILED:
             share = max(share, min(number, FAILURES_MAX))
         stride = -(-number // share)
         told = members[::stride]
@@ -218,9 +224,29 @@ def _grouped(records: Sequence[Record]) -> dict[tuple[Any, ...], list[Record]]:
     return groups
 
 
+def _by_fate(
+    groups: dict[tuple[Any, ...], list[Record]],
+) -> Iterator[tuple[tuple[Any, ...], list[Record]]]:
+    """Yield the groups; of those that failed, the cancelled ones as a group of their own."""
+    for key, members in groups.items():
+        name, kind, status, worker, cell = key
+        cancelled = [r for r in members if _is_cancelled(r)] if status == FAILED else []
+        if cancelled:
+            yield (name, kind, CANCELLED, worker, cell), cancelled
+            members = [r for r in members if not _is_cancelled(r)]
+        if members:
+            yield key, members
+
+
+def _is_cancelled(record: Record) -> bool:
+    return record[15] is not None and record[15][0] == _CANCELLED_TYPE
+
+
 def _task(record: Record, weight: int) -> EndedTask:
     error_type, error_text = record[15] or ("", "")
+    status = CANCELLED if error_type == _CANCELLED_TYPE else record[3]
     arguments = record[10][:ARGUMENTS_MAX]
-    return EndedTask._make(
-        (*record[:10], arguments, *record[12:15], error_type, error_text, weight, record[16])
-    )
+    return EndedTask._make((
+        *record[:3], status, *record[4:10], arguments, *record[12:15], error_type, error_text,
+        weight, record[16],
+    ))  # fmt: skip

@@ -29,6 +29,16 @@ def test_one_that_is_much_longer(cluster: Cluster, model: Model) -> None:
     assert "one task took 3.0 s" in hints(model)[0]
 
 
+def test_what_was_cancelled_has_neither_failed_nor_been_short(
+    cluster: Cluster, model: Model
+) -> None:
+    cluster.end(1, took_ns=20 * MS)
+    for task in range(2, 900):
+        cluster.end(task, took_ns=0, status="CANCELLED")
+    cluster.tell(model)
+    assert hints(model) == []
+
+
 def test_failures_spilling_and_what_was_not_seen(cluster: Cluster, model: Model) -> None:
     cluster.end(1, status="FAILED")
     cluster.totals = {"spilled_bytes": 5}

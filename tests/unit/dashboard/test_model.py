@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from ray_jupyter.dashboard import frames
 from ray_jupyter.dashboard.model import (
+    CANCELLED,
     DATA,
+    FAILED,
     FINISHED,
     LAUNCHED,
     LIVE,
     NODES_MAX,
     OTHERS,
     TASKS_MAX,
+    WALL,
     Model,
 )
 from ray_jupyter.testing.dashboard import MS, Cluster, Viewer
@@ -33,13 +36,13 @@ def clusters(draw: st.DrawFn) -> Cluster:
             worker=draw(st.integers(1, 3)), took_ns=draw(st.integers(0, 90)) * MS,
             parent=draw(st.sampled_from([0, 0, max(1, task_id - 2)])),
             arguments=draw(st.sampled_from([(), (max(1, task_id - 1),)])),
-            status=draw(st.sampled_from(["FINISHED", "FINISHED", "FAILED"])),
+            status=draw(st.sampled_from(["FINISHED", "FINISHED", "FAILED", "CANCELLED"])),
         )  # fmt: skip
     return cluster
 
 
 def counts(model: Model) -> dict[Any, list[int]]:
-    return {tuple(row[:3]): row[5:10] for row in model.nodes}
+    return {tuple(row[:3]): [*row[5:8], row[CANCELLED], *row[8:10]] for row in model.nodes}
 
 
 @given(clusters(), st.lists(st.integers(1, 10), max_size=8))
@@ -68,11 +71,11 @@ def test_counts_are_exact_however_few_tasks_are_told(cluster: Cluster, most: int
     every, some = Model("s", 0), Model("s", 0)
     cluster.tell(every)
     cluster.tell(some, most=most)
-    exact = {key: row[:3] + row[4:] for key, row in counts(every).items()}
-    told = {key: row[:3] + row[4:] for key, row in counts(some).items()}
+    exact = {key: row[:4] + row[5:] for key, row in counts(every).items()}
+    told = {key: row[:4] + row[5:] for key, row in counts(some).items()}
     assert told == exact
     for key, row in counts(some).items():  # each task and group is rounded down to microseconds
-        assert abs(row[3] - counts(every)[key][3]) <= len(cluster.records)
+        assert abs(row[4] - counts(every)[key][4]) <= len(cluster.records)
 
 
 def test_edges_are_what_tasks_got_and_who_launched_them(cluster: Cluster, model: Model) -> None:
@@ -158,6 +161,19 @@ def test_an_error_has_its_text(cluster: Cluster, model: Model) -> None:
     [task, kind, text] = model.errors[1]
     assert (task, kind, text[:21]) == (1, "TASK_EXECUTION_EXCEPTION", "ValueError: <b>no</b>")
     assert len(text) == 2_000
+
+
+def test_cancelled_tasks_are_none_that_failed(cluster: Cluster, model: Model) -> None:
+    for task_id, status in enumerate(["FINISHED", "FAILED", "CANCELLED", "CANCELLED"], start=1):
+        cluster.end(task_id, status=status)
+    cluster.totals = {"finished": 1, "failed": 3}  # the core calls them failed, as Ray does
+    cluster.tell(model)
+    [row] = model.nodes
+    assert (row[FINISHED], row[FAILED], row[CANCELLED]) == (1, 1, 2)
+    assert row[WALL] < 21_000, "how long a task takes is told by those that came to an end"
+    assert [task[6] for task in model.tasks] == [0, 1, 2, 2]
+    assert list(model.errors) == [2], "an error says something: that it was cancelled is no news"
+    assert (model.totals["failed"], model.totals["cancelled"]) == (1, 2)
 
 
 def test_everything_is_bounded(cluster: Cluster, model: Model) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ray_jupyter.dashboard import frames, output, report
 from ray_jupyter.dashboard.feed import Feed
-from ray_jupyter.dashboard.model import Model
+from ray_jupyter.dashboard.model import CANCELLED, Model
 from ray_jupyter.dashboard.picture import PALETTE, colours_of, summary, to_svg
 from ray_jupyter.testing.dashboard import Cluster
 
@@ -54,6 +54,19 @@ def test_a_class_says_how_many_live(cluster: Cluster, model: Model) -> None:
     cluster.tell(model)
     frame = frames.snapshot(model, 1, 0, {"hints": [], "logs": deque(), "objects": []})
     assert "1 alive · 2 made · 1 failed" in to_svg(frame)
+
+
+def test_what_was_cancelled_is_told_apart(cluster: Cluster, model: Model) -> None:
+    for task_id, status in enumerate(["FINISHED", "FAILED", "CANCELLED", "CANCELLED"], start=1):
+        cluster.end(task_id, status=status)
+    cluster.totals = {"finished": 1, "failed": 3}
+    cluster.tell(model)
+    frame = frames.snapshot(model, 1, 0, {"hints": [], "logs": deque(), "objects": []})
+    assert "1 tasks finished · 0 waiting · 1 failed · 2 cancelled" in summary(frame)
+    assert "4 of 4 · 1 failed · 2 cancell…" in to_svg(frame)
+    for row in frame["nodes"]:
+        del row[1 + CANCELLED :]  # as in a notebook of an older version
+    assert "2 of 2 · 1 failed" in to_svg(frame)
 
 
 def test_an_empty_session_has_a_picture(model: Model) -> None:

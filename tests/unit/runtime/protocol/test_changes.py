@@ -23,7 +23,8 @@ def records(draw: st.DrawFn, most: int = 60) -> list[tuple[Any, ...]]:
         submit_ns = draw(st.integers(1, 100))
         start_ns = draw(st.sampled_from([0, submit_ns, submit_ns + 5]))
         status = draw(st.sampled_from(["FINISHED", "FINISHED", "FAILED"]))
-        error = ("TASK_CANCELLED", "why") if status == "FAILED" else None
+        errors = [("TASK_CANCELLED", "why"), ("TASK_EXECUTION_EXCEPTION", "")]
+        error = draw(st.sampled_from(errors)) if status == "FAILED" else None
         found.append((
             task_id, 0, draw(st.sampled_from(NAMES)), status, 41, submit_ns, start_ns,
             (start_ns or submit_ns) + draw(st.integers(0, 50)), draw(st.integers(0, 2)), 1,
@@ -83,6 +84,18 @@ def test_many_failures_are_told_one_by_one_up_to_a_limit() -> None:
     ]
     tasks, _ = ended(failures, 10)
     assert FAILURES_MAX // 2 < len(tasks) <= FAILURES_MAX
+
+
+def test_cancelled_tasks_are_summed_apart_from_those_that_failed() -> None:
+    kinds = [None, ("TASK_CANCELLED", "it was"), ("TASK_EXECUTION_EXCEPTION", "")]
+    told: list[Any] = [
+        (i, 0, "f", "FAILED" if kinds[i % 3] else "FINISHED", 41, 5, 5, 5, 0, 1, (), 0, 1, "task", 0, kinds[i % 3], 0)
+        for i in range(3_000)
+    ]  # fmt: skip
+    tasks, groups = ended(told, 30)
+    number = Counter({group.status: group.number for group in groups})
+    number.update(task.status for task in tasks)
+    assert number == {"FINISHED": 1_000, "FAILED": 1_000, "CANCELLED": 1_000}
 
 
 def test_tasks_of_two_cells_are_not_summed() -> None:
