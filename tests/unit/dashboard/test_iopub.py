@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,7 +39,9 @@ def answer(link: iopub.KernelLink, *, begins: Any) -> None:
         await asyncio.sleep(0)  # one round of the loop, in which calls that are due are made
         await asyncio.sleep(0)
 
-    asyncio.run(main())
+    # In a thread: in this one a loop runs already, where tests of the browser came before.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, main()).result()
 
 
 def test_a_cell_that_runs_is_busy_again(link: Any, heard: list[tuple[str, Any]]) -> None:
