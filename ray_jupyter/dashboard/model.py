@@ -12,6 +12,7 @@ Rules
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -150,7 +151,8 @@ class Model:
         _take_apart(self.totals, sum(row[CANCELLED] for row in self.nodes))
 
     def _fold_group(self, group: Group) -> None:
-        node = self._node(group.name, group.kind, self._cell_of(group.cell))
+        first = int.from_bytes(group.ids[:8], sys.byteorder)  # as good as any: they have one cell
+        node = self._node(group.name, group.kind, _cell(self, first, group.name, group.cell))
         row = self.nodes[node]
         self._makers.add_packed(group.ids, node)
         _count(row, group.status, group.number, group.retries, group.wall_ns, group.max_ns)
@@ -161,9 +163,7 @@ class Model:
             self.bins.add(lane, node, start_us, end_us, group.wall_ns // 1000)
 
     def _fold_task(self, task: EndedTask) -> None:
-        node = self._node(
-            task.name, task.kind, self._cell_of(task.cell) or _cell_before(self, task)
-        )
+        node = self._node(task.name, task.kind, _cell(self, task.id, task.name, task.cell))
         row = self.nodes[node]
         wall_ns = task.end_ns - task.start_ns if task.start_ns else 0
         _count(row, task.status, 1, task.attempt, wall_ns, wall_ns)
@@ -206,7 +206,7 @@ class Model:
             present.add(lane)
             first = [-1, 0, 0]
             for index, (task, name, kind, submit_ns, cell) in enumerate(tasks):
-                node = self._node(name, kind, self._cell_of(cell))
+                node = self._node(name, kind, _cell(self, task, name, cell))
                 self._makers.add(task, node)
                 if not index:
                     first = [node, task, self._us(max(since_ns, submit_ns))]
@@ -221,7 +221,7 @@ class Model:
     def _fold_waiting(self, waiting: Sequence[tuple[Any, ...]]) -> None:
         """Draw the edges of what is to come; they are counted when the tasks have ended."""
         for task, name, kind, cell, _, _ in waiting:
-            self._makers.add(task, self._node(name, kind, self._cell_of(cell)))
+            self._makers.add(task, self._node(name, kind, _cell(self, task, name, cell)))
         for task, _, _, _, parent, arguments in waiting:
             target = self._makers.of(task)
             self._edge(self._makers.of(parent), target, LAUNCHED, 0)
@@ -231,9 +231,11 @@ class Model:
     def _fold_live(self, live: Sequence[tuple[str, str, int, int]]) -> None:
         counts: dict[int, int] = {}
         for name, kind, count, cell in live:
-            place = self._cell_of(cell)  # none for living actors: they count where they were made
-            known = None if place or kind != ACTOR else self._newest.get((_cut(name), kind))
-            node = self._node(name, kind, place) if known is None else known
+            key = _cut(name), kind, self._runs.get(cell, 0)
+            # Living actors are told without a cell, and so is what runs once more: where they were made.
+            is_told = key[2] or (kind != ACTOR and key in self._nodes)
+            known = None if is_told else self._newest.get(key[:2])
+            node = self._node(name, kind, key[2]) if known is None else known
             counts[node] = counts.get(node, 0) + count
         for node in range(len(self.nodes)):
             self._set(node, LIVE, counts.get(node, 0))
@@ -310,16 +312,17 @@ class Model:
     def _us(self, when_ns: int) -> int:
         return (when_ns - self.origin_ns) // 1000 if when_ns else 0
 
-    def _cell_of(self, run: int) -> int:
-        return self._runs.get(run, 0)
 
+def _cell(model: Model, task_id: int, name: str, run: int) -> int:
+    """Return the cell of a task; of one that runs once more, that in which it ran first.
 
-def _cell_before(model: Model, task: EndedTask) -> int:
-    """Return the cell of a task that runs once more: it is counted in none any more."""
-    if not task.attempt:
-        return 0
-    known = model.maker(task.id)
-    is_same = known != UNKNOWN and model.nodes[known][NAME] == _cut(task.name)
+    The session counts such a task in no cell any more. Where there are no cells nobody is asked:
+    what the makers were told in a flood then stays packed.
+    """
+    if run or len(model.cells) == 1:
+        return model._runs.get(run, 0)
+    known = model.maker(task_id)
+    is_same = known != UNKNOWN and model.nodes[known][NAME] == _cut(name)
     return int(model.nodes[known][CELL]) if is_same else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,6 +130,42 @@ def test_actors_that_live_are_counted_where_they_were_made(cluster: Cluster, mod
     cluster.live = []
     cluster.tell(model)
     assert model.nodes[0][LIVE] == 0
+
+
+@pytest.mark.parametrize("others", [0, 3_000], ids=["few", "flood"])
+def test_what_runs_once_more_stays_in_the_box_of_its_cell(
+    cluster: Cluster, model: Model, others: int
+) -> None:
+    model.begin_cell(7, "a", "[1]")
+    tasks = range(1, 3 + others)
+    for task in tasks:
+        cluster.end(task, status="FAILED" if task == 1 else "FINISHED", cell=7)
+    cluster.end(10_000, "use", cell=7)
+    cluster.tell(model)
+    # Resumed, or rebuilt because its result was lost: the session counts it in no cell any more.
+    cluster.waiting = [(2, "work", "task", 0, 0, ())]
+    cluster.live = [("work", "task", 2, 0)]
+    cluster.workers = [(7, 107, "RUNNING", "", 1, [(1, "work", "task", 1, 0)], 9, "")]
+    cluster.tell(model)
+    assert [(row[:3], row[LIVE]) for row in model.nodes] == [
+        (["work", "task", 1], 2), (["use", "task", 1], 0),
+    ]  # fmt: skip
+    for task in tasks:
+        cluster.end(task)
+    cluster.waiting, cluster.live, cluster.workers = [], [], []
+    cluster.tell(model)
+    assert [row[:3] for row in model.nodes] == [["work", "task", 1], ["use", "task", 1]]
+    assert model.nodes[0][FINISHED] == 2 * len(tasks) - 1
+
+
+def test_what_belongs_to_no_cell_has_a_box_of_its_own(cluster: Cluster, model: Model) -> None:
+    model.begin_cell(7, "a", "[1]")
+    cluster.end(1, cell=7)
+    cluster.end(2)
+    cluster.workers = [(7, 107, "RUNNING", "", 1, [(3, "work", "task", 1, 0)], 9, "")]
+    cluster.live = [("work", "task", 1, 0)]
+    cluster.tell(model)
+    assert [(row[2], row[LIVE], row[FINISHED]) for row in model.nodes] == [(0, 1, 1), (1, 0, 1)]
 
 
 def test_workers_come_and_go(cluster: Cluster, model: Model) -> None:
