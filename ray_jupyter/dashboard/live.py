@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import time
 import uuid
+from itertools import islice
 from typing import Any
 
 from ray_jupyter import session
@@ -22,9 +23,12 @@ from ray_jupyter.dashboard.requests import Requests
 from ray_jupyter.remote import RemoteFunction
 from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.util import holders
 
 KEEP_S, PAUSE_S = 30.0, 1.0
 _OUTPUTS_MAX = 8
+_ITEMS_MAX, _NAMES_MAX = 1_000, 4
+"""So many items of a variable are looked at, and so many names of an object told."""
 
 
 class Live:
@@ -156,18 +160,29 @@ def _news(frame: Frame) -> tuple[str, int, bool]:
 
 
 def variables(namespace: dict[str, Any], backend: Any) -> dict[int, list[str]]:
-    """Return the names of notebook variables that hold each object, one list or tuple deep."""
+    """Return the names of notebook variables that hold each object, one list, tuple or dict deep.
+
+    Which names count is ``holders``' to say. It does not look here as well, though: this is not the
+    users' thread and comes every second, and ``who_holds`` goes four levels deep, into generators
+    that may be running, and keeps what it looks at, whose end would then come in this thread.
+    """
     names: dict[int, list[str]] = {}
     if backend is None:
         return names
-    for name, value in namespace.items():
-        if name.startswith("_") and not name.lstrip("_").isdigit():
-            continue
-        held = value[:1_000] if type(value) in (list, tuple) else [value]
-        for item in held:
-            # Nothing else is asked of users' objects: this is not their thread.
+    for place, value in holders.variables(namespace):
+        for item in _items(value):
+            # Nothing else is asked of users' objects.
             if issubclass(type(item), Reference) and item.session_id == backend.session_id:
                 found = names.setdefault(item.id, [])
-                if len(found) < 4:
-                    found.append(f"Out[{name.lstrip('_')}]" if name.startswith("_") else name)
+                if len(found) < _NAMES_MAX:
+                    found.append(str(place))
     return names
+
+
+def _items(value: Any) -> list[Any]:
+    """Return what is in a container of Python's own, each time in one step; else the value itself."""
+    if type(value) in (list, tuple):
+        return list(value[:_ITEMS_MAX])
+    if type(value) is dict:
+        return list(islice(dict.values(value), _ITEMS_MAX))
+    return [value]

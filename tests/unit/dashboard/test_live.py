@@ -30,18 +30,24 @@ def ref(object_id: int, session_id: str = "s") -> Reference:
 
 def test_variables_outputs_and_lists() -> None:
     namespace = {
-        "a": ref(1), "parts": [ref(1), ref(2), 3], "_5": ref(2), "_hidden": ref(1),
-        "old": ref(1, "another"), "text": "x",
+        "a": ref(1), "parts": [ref(1), ref(2), 3], "_5": (shown := ref(2)), "_oh": {5: shown},
+        "by_name": {"x": ref(3)}, "old": ref(1, "another"), "text": "x", "In": ["parts"],
     }  # fmt: skip
     names = variables(namespace, SimpleNamespace(session_id="s"))
-    assert names == {1: ["a", "parts"], 2: ["parts", "Out[5]"]}
+    assert names == {1: ["a", "parts"], 2: ["parts", "Out[5]"], 3: ["by_name"]}
     assert variables(namespace, None) == {}
 
 
 def test_nothing_is_asked_of_other_objects() -> None:
     with pytest.raises(AssertionError):
         _ = Watchful().anything
-    assert variables({"w": Watchful(), "x": [Watchful()]}, SimpleNamespace(session_id="s")) == {}
+    assert (
+        variables(
+            {"w": Watchful(), "x": [Watchful()], "y": {1: Watchful()}},
+            SimpleNamespace(session_id="s"),
+        )
+        == {}
+    )
 
 
 class FakeKernel:
