@@ -36,6 +36,10 @@ BROWSER_FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+SEQ_ABOVE = """before => [...document.querySelectorAll('.jp-OutputArea-output')].some(e =>
+Number((e.shadowRoot || e.firstElementChild?.shadowRoot)?.querySelector('.app')?.dataset.seq || 0) > before)"""
+"""Whether a dashboard in an output has had a frame with a higher number."""
+
 BLANK_PAGE = """<!doctype html><body style="margin:0"><div id="out"></div>
 <script type="module">
 const model = { state: { snapshot: {}, height_css_px: 400 }, heard: {}, sent: [],
@@ -230,6 +234,27 @@ class Page:
 
     def seq(self) -> int:
         return int(self.app.get_attribute("data-seq") or 0)
+
+    def wait_for_news(self, before: int) -> None:
+        """Wait for a frame with a higher number."""
+        self.wait_for(SEQ_ABOVE, before)
+
+    def reload_while_busy(self, cell: int) -> None:
+        """Start a cell, save, and load the page anew; the dashboard must be live again during the cell."""
+        self.save()
+        self.start(cell)
+        self.app.get_by_text("load").first.wait_for()
+        self.page.reload()
+        self.ready(with_kernel=False)
+        self.app.wait_for()
+        self.wait_for_news(self.seq())
+        assert self.server.is_busy(self), "live again while the cell still runs"
+
+    def save(self) -> None:
+        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+
+    def interrupt(self) -> None:
+        self.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
 
     def wait_for(self, script: str, arg: Any = None) -> None:
         self.page.wait_for_function(script, arg=arg)

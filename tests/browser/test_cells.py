@@ -49,7 +49,7 @@ def test_late_output_appears_below_the_cell_that_submitted(
     keep(page, "late")
     for cell in (2, 3):
         assert "finally" not in output_of(page, cell).inner_text()
-    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.interrupt()
     page.finish(3)
 
 
@@ -67,7 +67,7 @@ def test_the_strip_is_renewed_and_its_last_line_stays_without_a_kernel(
     line = output_of(page, 1).get_by_text("12 tasks · ")
     line.wait_for()
     assert output_of(page, 1).get_by_text("running").count() == 0
-    page.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.save()
     page.wait_for("!jupyterapp.shell.currentWidget.context.model.dirty")
     page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.page.reload()

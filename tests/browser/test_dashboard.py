@@ -191,7 +191,7 @@ def test_a_failed_task_runs_again_while_a_cell_is_busy(open_page: OpenPage) -> N
     assert not page.has_ended(3), "this was done while the cell runs"
     status = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
     page.wait_for(status)
-    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.interrupt()
     page.finish(3)
 
 
@@ -213,35 +213,16 @@ def test_a_page_that_nobody_sees_gets_few_frames(open_page: OpenPage) -> None:
     before = page.seq()
     page.page.evaluate("window.hide(false)")
     page.wait_for("window.frames_.at(-1) === false")
-    page.wait_for(
-        """before => Number(document.querySelector('.jp-OutputArea-output > div')?.shadowRoot
-        ?.querySelector('.app')?.dataset.seq || [...document.querySelectorAll('.jp-OutputArea-output')]
-        .map(e => e.shadowRoot?.querySelector('.app')?.dataset.seq).find(Boolean)) > before""",
-        arg=before,
-    )
-    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.wait_for_news(before)
+    page.interrupt()
     page.finish(2)
 
 
-def test_it_survives_a_reload_while_busy_and_a_restart_of_the_kernel(
-    lab: Any, open_page: OpenPage
-) -> None:
+def test_it_survives_a_reload_while_busy_and_a_restart_of_the_kernel(open_page: OpenPage) -> None:
     page = open_page([*START, QUIET_WORK])
     page.run(0)
     page.run(1)
-    page.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
-    page.start(2)
-    page.app.get_by_text("load").first.wait_for()
-    page.page.reload()
-    page.ready(with_kernel=False)
-    page.app.wait_for()
-    before = page.seq()
-    page.wait_for(
-        """before => [...document.querySelectorAll('.jp-OutputArea-output')].some(e =>
-        Number((e.shadowRoot || e.firstElementChild?.shadowRoot)?.querySelector('.app')?.dataset.seq || 0) > before)""",
-        arg=before,
-    )
-    assert lab.is_busy(page), "live again while the cell still runs"
+    page.reload_while_busy(2)
     session = page.app.get_attribute("data-session")
     page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     page.ready()
@@ -271,7 +252,7 @@ def test_without_a_kernel_the_saved_picture_is_seen_also_untrusted(
         """() => JSON.stringify(jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON())
         .includes('249 tasks finished')"""
     )
-    page.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.save()
     path = lab.root / page.name
     page.wait_for("!jupyterapp.shell.currentWidget.context.model.dirty")
     notebook = nbformat.read(path, 4)

@@ -25,8 +25,6 @@ EXTENDED = pytest.mark.skipif(
     os.environ.get("RJ_BROWSER") != "all", reason="only with RJ_BROWSER=all: it takes long"
 )
 OpenPage = Callable[[list[str]], Any]
-SEQ_ABOVE = """([at, before]) => [...document.querySelectorAll(at)].some(e =>
-Number((e.shadowRoot || e.firstElementChild?.shadowRoot)?.querySelector('.app')?.dataset.seq || 0) > before)"""
 # Notebook 7.6 itself fails to read a schema at its start, also without us.
 KNOWN = ("reading 'schema'", "Kernel message validation error")
 
@@ -76,21 +74,14 @@ def test_notebook_7_is_live_after_a_reload_and_shows_the_picture_without_a_kerne
     page = open_notebook7([*START, ROLLING])
     page.run(0)
     page.run(1)
-    page.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
-    page.start(2)
-    page.app.get_by_text("load").first.wait_for()
-    page.page.reload()
-    page.ready(with_kernel=False)
-    page.app.wait_for()
-    page.wait_for(SEQ_ABOVE, [".jp-OutputArea-output", page.seq()])
-    assert page.server.is_busy(page), "live again while the cell still runs"
+    page.reload_while_busy(2)
     page.page.evaluate(
         "jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
     )
     page.app.and_(page.page.locator(".dark")).wait_for()
     keep(page, "notebook7-dark")
-    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
-    page.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.interrupt()
+    page.save()
     page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.page.reload()
     page.ready(with_kernel=False)
@@ -117,7 +108,7 @@ def test_the_side_panel_is_narrow_and_whole(open_page: OpenPage) -> None:
             "all => all.every(e => e.scrollWidth <= e.parentElement.clientWidth + 1)"
         )
         keep(page, f"panel-{name.lower()}")
-    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.interrupt()
     page.finish(1)
 
 
@@ -143,7 +134,7 @@ def test_the_widget_has_the_height_that_was_asked_for_and_is_live(open_page: Ope
     host.get_by_role("button", name="load").wait_for()
     assert not page.has_ended(2), "this was to be seen while the cell runs"
     keep(page, "widget")
-    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.interrupt()
     page.finish(2)
     page.run(3)
     page.wait_for("""() => [...document.querySelectorAll('.jp-Notebook *')].some(
