@@ -87,7 +87,7 @@ def test_it_is_live_while_a_cell_is_busy(open_page: OpenPage, busy: str) -> None
     before = page.seq()
     page.app.get_by_role("tab", name="Tasks").click()
     page.app.get_by_text("✓ finished").first.wait_for()
-    assert page.seq() > before
+    page.wait_for_news(before)
     assert not page.has_ended(2), "this was to be seen while the cell runs"
     status = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
     assert page.page.evaluate(status) == "busy"
