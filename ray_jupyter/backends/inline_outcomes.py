@@ -14,7 +14,7 @@ from ray_jupyter.errors import RayTaskError
 from ray_jupyter.runtime.client.printing import unseen_text
 from ray_jupyter.runtime.client.task_errors import dump_task_error, load_task_error
 from ray_jupyter.runtime.protocol.messages import AFTER
-from ray_jupyter.runtime.protocol.specs import TaskTemplate
+from ray_jupyter.runtime.protocol.specs import TaskTemplate, taken_apart
 from ray_jupyter.runtime.store.serialization import Serialized, deserialize, serialize
 
 
@@ -34,16 +34,7 @@ def results(template: TaskTemplate, result: Any) -> list[Any]:
     """
     if template.num_returns <= 1:
         return [result][: template.num_returns]
-    try:
-        values = [result] if isinstance(result, (str, bytes, dict)) else list(result)
-    except TypeError:
-        values = [result]
-    if len(values) != template.num_returns:
-        raise ValueError(
-            f"{template.name}() has num_returns={template.num_returns} and returned {len(values)} "
-            f"value{'s' if len(values) != 1 else ''}"
-        )
-    return values
+    return taken_apart(template.name, template.num_returns, result)
 
 
 def is_retried(template: TaskTemplate, failure: BaseException, attempt: int) -> bool:

@@ -140,13 +140,14 @@ class InlineRunner(InlineReports):
         token = RUNNING.set(Running(task_id, template, actor))
         try:
             with self._places.entered(place):
-                result = finished(template, call.run(function, self._store))
+                returned = finished(template, call.run(function, self._store))
+                made = results(template, returned)
         finally:
             RUNNING.reset(token)
             self._here.attempts = outer
             self._journal.leave(marks)
         values = []
-        for value in results(template, result):
+        for value in made:
             try:
                 values.append(Value(serialize(value)))
             except SerializationError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ def cleans_up(started: Path) -> None:
 
 
 @ray.remote
+def yields(started: Path) -> Iterator[int]:
+    yield 1
+    attempt(started)
+    time.sleep(1000)
+
+
+@ray.remote
 def stubborn(started: Path) -> None:
     attempt(started)
     while True:
@@ -90,6 +97,13 @@ def test_running(tmp_path: Path, task: Any, force: bool) -> None:
     assert (tmp_path / "started").stat().st_size == 1, "a cancelled task was retried"
     if task is cleans_up:
         assert (tmp_path / "cleaned").exists() != force
+
+
+def test_a_generator_with_a_number_of_results(tmp_path: Path) -> None:
+    refs = yields.options(num_returns=2).remote(tmp_path / "started")
+    eventually(begun(tmp_path / "started"))
+    ray.cancel(refs[0])
+    assert_cancelled(*refs)
 
 
 def test_an_interrupt_spares_the_worker(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from ray_jupyter.runtime.client.task_errors import dump_task_error
 from ray_jupyter.runtime.client.values import LostValueError
 from ray_jupyter.runtime.processes.own_methods import method_of
 from ray_jupyter.runtime.protocol import messages as m
-from ray_jupyter.runtime.protocol.specs import full_name
+from ray_jupyter.runtime.protocol.specs import full_name, taken_apart
 from ray_jupyter.runtime.store.serialization import SCALARS, deserialize, serialize
 
 if TYPE_CHECKING:
@@ -246,15 +246,8 @@ class Executor:
             return [self._output(packed)]
         if num_returns == 0:
             return b""
-        try:
-            values = list(value)
-        except TypeError:
-            values = [value]
-        if len(values) != num_returns:
-            raise ValueError(
-                f"{name} has num_returns={num_returns}, so it must return {num_returns} values; "
-                f"it returned {len(values)} ({type(value).__name__})"
-            )
+        with self._shield.lifted:
+            values = taken_apart(name, num_returns, value)
         outputs: list[Output] = []
         try:
             for index, item in enumerate(values):

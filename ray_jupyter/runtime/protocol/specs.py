@@ -56,6 +56,27 @@ def full_name(function: Any) -> str:
     return f"{getattr(function, '__module__', '')}.{name}".lstrip(".")
 
 
+def taken_apart(name: str, num_returns: int, value: Any) -> list[Any]:
+    """Return the results of a task that has several, of what its function returned.
+
+    Of a generator this runs the user's code.
+
+    Raises:
+        ValueError: not as many as ``num_returns`` says.
+    """
+    try:
+        items = iter(value)
+    except TypeError:
+        items = iter([value])
+    values = list(items)
+    if len(values) != num_returns:
+        raise ValueError(
+            f"{name} has num_returns={num_returns}, so it must return {num_returns} values; "
+            f"it returned {len(values)} ({type(value).__name__})"
+        )
+    return values
+
+
 class TaskTemplate:
     """One remote function (or actor class, or actor method) with one set of options.
 

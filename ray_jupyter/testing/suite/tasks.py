@@ -61,6 +61,10 @@ class TaskTests(BackendSuite):
         assert ray.get(refs) == [1, "two", 3.0]
         assert ray.get(refs[1]) == "two"
 
+    @pytest.mark.parametrize("result", ["ab", {"a": 1, "b": 2}, range(2)])
+    def test_results_are_what_is_returned_taken_apart(self, result: Any) -> None:
+        assert ray.get(list(echo.options(num_returns=2).remote(result))) == list(result)
+
     def test_results_of_one_task_share_its_task_id(self) -> None:
         first, second = echo.options(num_returns=2).remote((1, 2))
         assert first.task_id() == second.task_id()
@@ -73,6 +77,24 @@ class TaskTests(BackendSuite):
             yield 2
 
         assert ray.get(pair.remote()) == [1, 2]
+
+    def test_a_generator_with_a_number_of_results_runs_as_its_task(self) -> None:
+        @ray.remote(num_returns=2)
+        def pair() -> Any:
+            for _ in range(2):
+                yield ray.get_runtime_context().get_task_name()
+
+        assert ray.get(list(pair.options(name="named").remote())) == ["named", "named"]
+
+    def test_an_error_in_a_generator_with_a_number_of_results(self) -> None:
+        @ray.remote(num_returns=2)
+        def broken() -> Any:
+            yield 1
+            raise TypeError("mine")
+
+        for ref in broken.remote():
+            with pytest.raises(TypeError, match="mine"):
+                ray.get(ref)
 
     def test_a_ref_as_argument_is_a_dependency(self) -> None:
         assert ray.get(add.remote(add.remote(1, 2), right=ray.put(4))) == 7
