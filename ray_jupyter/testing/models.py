@@ -30,7 +30,10 @@ class ModelTask:
     yielded: int = 0
     may_repeat: bool = True
     sources: dict[int, int | None] | None = None
-    """Once it made something large: how inputs can be had again, by tasks (0: they are small)."""
+    """Once it made something large: how inputs, and what is inside of small ones, can be had again,
+    by tasks (0: they are small)."""
+    inside: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """What small inputs contained then."""
     excused: set[int] = field(default_factory=set)
     """Inputs that were lost while a worker had the task: it will find out there."""
 
@@ -109,8 +112,18 @@ class CoreModel:
                 record.contained = contained if index == 0 else ()
                 record.large = large and index == 0
         if large and task.may_repeat and task.sources is None:
-            task.sources = {i: self._source(i) for i in (*task.deps, *task.held)}
+            self._remember_inputs(task)
         self._spread_errors()
+
+    def _remember_inputs(self, task: ModelTask) -> None:
+        task.sources = {}
+        wanted = [*task.deps, *task.held]
+        for object_id in wanted:  # it grows
+            if object_id not in task.sources:
+                task.sources[object_id] = self._source(object_id)
+                if task.sources[object_id] == 0:
+                    task.inside[object_id] = self.objects[object_id].contained
+                    wanted += task.inside[object_id]
 
     def _source(self, object_id: int) -> int | None:
         record = self.objects[object_id]
@@ -154,7 +167,8 @@ class CoreModel:
         for object_id in gone:
             source = (task.sources or {})[object_id]
             record = self.objects[object_id]
-            record.value, record.contained = ("ok" if source == 0 else None), ()
+            record.value = "ok" if source == 0 else None
+            record.contained = task.inside.get(object_id, ())
             if source:
                 self._repeat(source)
 

@@ -165,9 +165,10 @@ def plan(state: ClusterState, lost: ObjectRecord) -> tuple[list[LineageRecord], 
                 if not is_there(state, object_id):
                     stack.append((source, False))
             elif source is None and not is_there(state, object_id):
+                how = "is an error" if object_id in state.objects else "was released"
                 return [], (
-                    f"its task {known.name} ({known.task:x}) needs object {object_id:x}, which was "
-                    "released and has no task that could make it again"
+                    f"its task {known.name} ({known.task:x}) needs object {object_id:x}, which {how} "
+                    "and has no task that could make it again"
                 )
     return order, ""
 

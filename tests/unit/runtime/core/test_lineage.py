@@ -189,6 +189,19 @@ def test_what_is_inside_and_still_there_is_used(session: Any) -> None:
     assert session.state.objects[10].holders == 1
 
 
+def test_what_is_inside_and_an_error_is_needed(session: Any) -> None:
+    template = session.define()
+    session.join(1)
+    session.submit(10, template=template)
+    session.finish(1, 10, b"boom", status=ERROR)
+    session(e.Put(0, [(11, b"box of 10", (10,))]))
+    session.submit(12, template=template, deps=(11,))
+    session.finish_large(1, 12)
+    session.spill(12)
+    session.lose_file(12)
+    assert "needs object a, which is an error and has no task" in error_of(session, 12)
+
+
 def test_what_is_deep_inside_is_not_searched_for(
     session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
