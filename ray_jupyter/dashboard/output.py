@@ -23,7 +23,6 @@ from ray_jupyter.dashboard.frames import Frame
 from ray_jupyter.dashboard.picture import attribute, summary, to_svg
 
 MIME = "application/vnd.ray-jupyter.dashboard+json"
-WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 VIEWS = ("overview", "graph", "timeline", "tasks", "workers", "objects", "logs")
 _REMEDY = (
     "This is a picture. For the live view, install ray_jupyter in the environment in which "

@@ -33,7 +33,11 @@ class MagicParser(argparse.ArgumentParser):
         super().__init__(prog=magic, add_help=False, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Refuse the line; argparse itself would end the process."""
+        """Refuse the line; argparse itself would end the process.
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError(f"{self.prog}: {message} (help: {self.prog}?)")
 
     def option_names(self) -> list[str]:

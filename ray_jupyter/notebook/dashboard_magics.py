@@ -5,9 +5,7 @@ Lives here: options. Does not: what is shown (``ray_jupyter.dashboard``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic import line_magic, magics_class, no_var_expand
@@ -20,8 +18,6 @@ from ray_jupyter.notebook.arguments import MagicParser, explained_by
 from ray_jupyter.notebook.extension import Extension, MagicGroup
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.status import counted
-
-T = TypeVar("T")
 
 
 def _report_parser() -> MagicParser:
@@ -87,7 +83,10 @@ class DashboardMagics(MagicGroup):
         path = Path(_REPORT.parse_line(line).file).expanduser()
         if session.current is None and self.live.feed.model is None:
             raise UsageError("%ray_report: no session has run yet; there is nothing to report")
-        size_bytes = _written("%ray_report", lambda: write_report(path, self.live.feed))
+        try:
+            size_bytes = write_report(path, self.live.feed)
+        except OSError as error:
+            raise UsageError(f"%ray_report: the file cannot be written: {error}") from None
         print(f"{path} · {size_bytes / 1e6:.1f} MB")
 
     def before_cell(self) -> None:
@@ -101,10 +100,3 @@ class DashboardMagics(MagicGroup):
     def detach(self) -> None:
         """End the feed; what it has displayed stays."""
         self.live.close()
-
-
-def _written(magic: str, write: Callable[[], T]) -> T:
-    try:
-        return write()
-    except OSError as error:
-        raise UsageError(f"{magic}: the file cannot be written: {error}") from None

@@ -60,7 +60,7 @@ class Overwriting:
         shown = "".join(map(self._settled, lines))
         line = self._line + rest
         if "\r" in line:
-            self.bar, last = _visible(line), line.rpartition("\r")[2]
+            self.bar, last = visible(line), line.rpartition("\r")[2]
             self._line = f"\r{last}" if last.strip() else f"\r{self.bar}\r{last}"
             return shown
         self._line, self._begun = line[-_LINE_CHARS:], bool(line)
@@ -75,10 +75,10 @@ class Overwriting:
         self._line, self._begun, self.bar = "", False, ""
         if "\r" not in line:
             return f"{rest}\n"
-        return f"{chr(13) if begun else ''}{_visible(line)}\n"
+        return f"{chr(13) if begun else ''}{visible(line)}\n"
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
     """Return what a line looks like that was written over itself."""
     return next((part for part in reversed(line.split("\r")) if part.strip()), "")
 

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ray_jupyter.notebook.lines import visible
+
 
 class Line(NamedTuple):
     """One line, or what was printed of it."""
@@ -50,12 +52,7 @@ class Logs:
             before = begun.pop(key, None)
             text = before.text + piece.text if before is not None else piece.text
             *whole, rest = text.split("\n")
-            found += [piece._replace(text=_last(line)) for line in whole]
+            found += [piece._replace(text=visible(line)) for line in whole]
             if rest:
                 begun[key] = piece._replace(text=rest)
-        return found + [line._replace(text=_last(line.text)) for line in begun.values()]
-
-
-def _last(line: str) -> str:
-    """Return what a line looks like in the end that was overwritten."""
-    return line.rstrip("\r").rpartition("\r")[2]
+        return found + [line._replace(text=visible(line.text)) for line in begun.values()]

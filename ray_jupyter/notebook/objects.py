@@ -35,7 +35,7 @@ def table(backend: Backend, shell: Shell, cells: Cells, most: int) -> str:
     mine = who_holds(chain(variables(shell.user_ns), last_error()), held, backend.session_id)
     rows = [
         (
-            f"{found['object_id']:x}", _size(found), _where(found), _made_by(found, cells, shell),
+            f"{found['object_id']:x}", _size(found), _where(found), _made_by(found, cells),
             ", ".join(_holders(found, mine.get(found["object_id"], []))),
         )
         for found in answer["objects"]
@@ -61,11 +61,11 @@ def _where(found: Mapping[str, Any]) -> str:
     return "being made" if found["task_status"] == "RUNNING" else "to be made"
 
 
-def _made_by(found: Mapping[str, Any], cells: Cells, shell: Shell) -> str:
+def _made_by(found: Mapping[str, Any], cells: Cells) -> str:
     cell = cells.which(found["object_id"])
     if cell is None:
         return str(found["made_by"])
-    where = f"In[{cell.number or shell.execution_count}]"
+    where = f"In{cell.label}"
     return f"{found['made_by']}, {where}" if found["made_by"] else where
 
 

@@ -152,10 +152,9 @@ class _Older:
         self.cells: set[int] = set()
 
     def words(self) -> str:
-        """Return ``2 tasks run f of In[3]``."""
-        if self.tasks:
-            return f"{counted(self.tasks, 'task')} of {self.name} as of {self.where}"
-        return f"{counted(self.actors, 'actor')} of {self.name} as of {self.where}"
+        """Return ``2 tasks of f as of In[3]``."""
+        who = counted(self.tasks, "task") if self.tasks else counted(self.actors, "actor")
+        return f"{who} of {self.name} as of {self.where}"
 
 
 def _sentence(found: list[_Older]) -> str:

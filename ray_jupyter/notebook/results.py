@@ -93,12 +93,9 @@ def _count(value: Any, depth: int) -> int:
 
 
 def _described(value: Any) -> str:
-    count = _count(value, _DEPTH_MAX)
-    return (
-        repr(value)
-        if type(value) is ObjectRef
-        else f"{type(value).__name__} of {counted(count, 'ref')}"
-    )
+    if type(value) is ObjectRef:
+        return repr(value)
+    return f"{type(value).__name__} of {counted(_count(value, _DEPTH_MAX), 'ref')}"
 
 
 def _references(results: dict[int, Any], number: int) -> int:

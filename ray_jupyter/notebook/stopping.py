@@ -6,7 +6,6 @@ most: long enough for a second press, which kills what does not listen.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -74,7 +73,6 @@ def stop_cell(cell: Cell) -> str:
 def _left(cell: Cell, timeout_s: float) -> int:
     """Wait until the tasks of a cell have ended, for a while; return how many have not."""
     deadline_s = time.monotonic() + timeout_s
-    pause = threading.Event()
     while True:
         backend = session.current
         if backend is None or not cell.is_of_this_session:
@@ -82,7 +80,7 @@ def _left(cell: Cell, timeout_s: float) -> int:
         left = len(backend.query("cell_tasks", cell.id))
         if not left or time.monotonic() > deadline_s:
             return left
-        pause.wait(_LOOK_S)
+        time.sleep(_LOOK_S)
 
 
 def _line(cell: Cell, cancelled: int, killed: int, left: int) -> str:

@@ -102,7 +102,10 @@ class TaskMagics(MagicGroup):
         if session.current is None:
             print(status.NO_SESSION)
             return
-        api.timeline(path)
+        try:
+            api.timeline(path)
+        except OSError as error:
+            raise UsageError(f"%ray_trace: the file cannot be written: {error}") from None
         print(f"{path} · open it in Perfetto or chrome://tracing")
 
     def _cancel(self, backend: Backend, arguments: argparse.Namespace) -> int:

@@ -64,9 +64,7 @@ class ActorPool:
         """Return an iterator of the results of ``values``, in the order they finish."""
         return self._map(fn, values, self.get_next_unordered)
 
-    def _map(
-        self, fn: Call, values: Iterable[Any], get_next: Callable[[], Any]
-    ) -> Iterator[Any]:  # fmt: skip
+    def _map(self, fn: Call, values: Iterable[Any], get_next: Callable[[], Any]) -> Iterator[Any]:
         self._waiting.clear()
         while self._busy:
             self._release(next(iter(self._busy.values())))

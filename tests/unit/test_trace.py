@@ -18,9 +18,7 @@ def record(
     task_id: int, start_ns: int, end_ns: int, *, parent: int = 0, worker: int = 41,
     submit_ns: int = 1000, submitter: int = DRIVER, name: str = "f", status: str = "FINISHED",
 ) -> tuple[Any, ...]:  # fmt: skip
-    return (
-        task_id, parent, name, status, worker, submit_ns, start_ns, end_ns, 0, 1, (), submitter
-    )  # fmt: skip
+    return (task_id, parent, name, status, worker, submit_ns, start_ns, end_ns, 0, 1, (), submitter)
 
 
 def trace(*records: tuple[Any, ...]) -> list[dict[str, Any]]:

@@ -147,7 +147,11 @@ def subblocks(a: Any, *ranges: Sequence[int]) -> Any:
 
 
 def take_blocks(a: DistArray, ranges: Sequence[Sequence[int]]) -> DistArray:
-    """Return the array made of some blocks: see ``subblocks``."""
+    """Return the array made of some blocks: see ``subblocks``.
+
+    Raises:
+        ValueError: not one list for each axis, or places that do not rise or are not there.
+    """
     if len(ranges) != a.ndim:
         raise ValueError(f"subblocks() needs {a.ndim} lists of places, got {len(ranges)}")
     places: list[list[int]] = []

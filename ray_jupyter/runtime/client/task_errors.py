@@ -36,10 +36,6 @@ _SNAPSHOTS = sys.version_info < (3, 13)
 """Whether ``f_locals`` of a function is a copy, which the frame keeps."""
 _NAMED_LINE = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in .*')
 
-Block = tuple[int, list[tuple[Any, ...]], str, "bytes | None"]
-"""One exception of a chain: how the one before is linked to it (an index into ``_CAUSED``; -1: it
-is the first), its frames, its last lines, its pickle."""
-
 last_failure: list[bytes] = []
 """The pickled error that was loaded last in this process, if any: what ``%ray_debug`` opens."""
 
@@ -61,6 +57,8 @@ def dump_task_error(
         arguments: of the call, by place; those among the variables can be fetched later.
     """
     capture = captured.Capture(arguments or {}) if captured.settings["locals"] else None
+    # How the exception before is linked to it (an index into ``_CAUSED``, or -1), its frames, its
+    # last lines, its pickle.
     blocks = [
         (link, _frames(inner, capture), _last_lines(inner), _pickled(inner))
         for link, inner in _chain(error)

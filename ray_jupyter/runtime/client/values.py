@@ -165,9 +165,7 @@ class Values:
 
     # Loading
 
-    def load(
-        self, object_id: int, descriptor: Descriptor, asked: Sequence[int] = ()
-    ) -> Any:  # fmt: skip
+    def load(self, object_id: int, descriptor: Descriptor, asked: Sequence[int] = ()) -> Any:
         """Return the value a descriptor stands for; stored ones have been delivered.
 
         The caller of a stored one is shielded; users' code that unpickles is not. Of all that were

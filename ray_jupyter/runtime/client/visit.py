@@ -11,7 +11,6 @@ from typing import Any
 from ray_jupyter._version import __version__
 from ray_jupyter.runtime.protocol.notes import HEADER_BYTES, decode_note, encode_note, note_bytes
 from ray_jupyter.runtime.transport import door
-from ray_jupyter.runtime.transport.unix import peer_of
 
 TIMEOUT_S = 10.0
 
@@ -23,7 +22,6 @@ class Visit:
         path: the door.
         facts: what the session tells about itself: ``session_id``, ``version``, ``python``,
             ``hexversion``, ``driver_pid``, ``program``, ``started_s``, ``config``.
-        scheduler_pid: the process behind the door; 0 where the system does not tell.
 
     Raises:
         OSError: see ``door.connect``; also when it does not answer in time.
@@ -32,7 +30,6 @@ class Visit:
     def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
         self.path = path
         self._stream = door.connect(path, timeout_s)
-        self.scheduler_pid = peer_of(self._stream)[0]
         try:
             self.facts: dict[str, Any] = self.ask("hello")
         except BaseException:

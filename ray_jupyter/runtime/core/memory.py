@@ -32,9 +32,7 @@ HASTE_NS = 20_000_000
 """The same for one that has another way: a spilled value can be mapped from its file."""
 
 
-def request(
-    state: ClusterState, out: Outbox, event: e.AllocationRequested, now_ns: int
-) -> None:  # fmt: skip
+def request(state: ClusterState, out: Outbox, event: e.AllocationRequested, now_ns: int) -> None:
     """A process asks for an extent."""
     client, request_id, size_bytes, patient = event
     deadline_ns = now_ns + (PATIENCE_NS if patient else HASTE_NS)

@@ -199,9 +199,7 @@ def _send_ahead(state: ClusterState, out: Outbox, queue: Queue) -> None:
             assign(state, out, worker, task)
 
 
-def assign(
-    state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord
-) -> None:  # fmt: skip
+def assign(state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord) -> None:
     """Send the task to the worker."""
     task.move(SUBMITTED_TO_WORKER)
     task.worker = worker.id
@@ -312,9 +310,7 @@ def _offer_heads(state: ClusterState, out: Outbox, queue: Queue) -> None:
             return
 
 
-def _place_on(
-    state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord
-) -> bool:  # fmt: skip
+def _place_on(state: ClusterState, out: Outbox, worker: ClientRecord, task: TaskRecord) -> bool:
     """Run ``task`` on the stack of ``worker``, which waits for it, if it may run there."""
     if worker.lease is None or worker.actor is not None or worker.blocked_on is None:
         return False

@@ -120,7 +120,11 @@ class TaskRecord:
         self.cell: CellRecord | None = None
 
     def move(self, state: str) -> None:
-        """Change state, as ``TASK_TRANSITIONS`` allows."""
+        """Change state, as ``TASK_TRANSITIONS`` allows.
+
+        Raises:
+            InvalidTransitionError: it does not. Always a bug of ours.
+        """
         if state not in TASK_TRANSITIONS[self.state]:
             raise InvalidTransitionError(
                 f"task {self.id} ({self.template.name}, attempt {self.attempt}, worker "

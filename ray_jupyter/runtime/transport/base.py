@@ -26,9 +26,7 @@ class Transport(Protocol):
             OSError: the other side is gone.
         """
 
-    def receive(
-        self, chunks: list[bytes], timeout_s: float | None, *, spin: bool = False
-    ) -> bool:  # fmt: skip
+    def receive(self, chunks: list[bytes], timeout_s: float | None, *, spin: bool = False) -> bool:
         """Append what has arrived to ``chunks``; return False if nothing came in time.
 
         Without a time that is ``LOOK_AGAIN_S``.

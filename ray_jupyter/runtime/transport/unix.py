@@ -48,9 +48,7 @@ class UnixTransport:
         """See ``Transport``."""
         self._socket.sendall(frame)
 
-    def receive(
-        self, chunks: list[bytes], timeout_s: float | None, *, spin: bool = False
-    ) -> bool:  # fmt: skip
+    def receive(self, chunks: list[bytes], timeout_s: float | None, *, spin: bool = False) -> bool:
         """See ``Transport``."""
         if spin:
             limit_ns = time.monotonic_ns() + SPIN_NS

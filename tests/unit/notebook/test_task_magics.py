@@ -25,6 +25,7 @@ from ray_jupyter.notebook.logs import Line, Logs
         ("%ray_logs -n 0", "-n must be at least 1"),
         ("%ray_logs -n many", "expected a number"),
         ("%ray_trace", "FILE"),
+        ("%ray_trace /dev/null/trace.json", "%ray_trace: the file cannot be written"),
     ],
 )
 def test_mistakes(inline: Any, line: str, message: str) -> None:
