@@ -63,7 +63,7 @@ export class App implements Stage {
   ];
   private readonly tabs = new Map<string, HTMLButtonElement>();
   private readonly head = el('div', { class: 'head' });
-  private readonly figures = new Map<string, { root: HTMLElement; value: HTMLElement; meter?: HTMLElement }>();
+  private readonly figures = new Map<string, { root: HTMLElement; value: HTMLElement; label: HTMLElement; meter?: HTMLElement }>();
   private readonly state = el('div', { class: 'state', role: 'status' });
   private readonly hints = el('div', { class: 'hints', hidden: true });
   private readonly twin = el('div', { class: 'pane scroll', role: 'region', 'aria-label': 'The view as a table', tabindex: 0, hidden: true });
@@ -188,13 +188,14 @@ export class App implements Stage {
     this.element.setAttribute('data-lm-suppress-shortcuts', 'true');
     for (const [key, label, hasMeter] of [
       ['busy', 'workers busy', true], ['finished', 'finished', false], ['waiting', 'waiting', false],
-      ['failed', 'failed', false], ['cancelled', 'cancelled', false], ['rate', 'per second', false], ['store', 'in the store', true]
+      ['failed', 'failed', false], ['rate', 'per second', false], ['store', 'in the store', true]
     ] as const) {
       const value = el('b', {}, '–');
-      const root = el('div', { class: 'figure' }, value, el('span', {}, label));
+      const name = el('span', {}, label);
+      const root = el('div', { class: 'figure' }, value, name);
       const meter = hasMeter ? el('i') : undefined;
       if (meter) root.append(el('div', { class: 'meter', 'aria-hidden': 'true' }, meter));
-      this.figures.set(key, meter ? { root, value, meter } : { root, value });
+      this.figures.set(key, { root, value, label: name, ...(meter ? { meter } : {}) });
       this.head.append(root);
     }
     this.head.append(this.state);
@@ -315,12 +316,13 @@ export class App implements Stage {
     this.figure('finished', count(totals['finished'] ?? 0));
     this.figure('waiting', count(Math.max(0, live - running)));
     this.figure('failed', count(totals['failed'] ?? 0), undefined, (totals['failed'] ?? 0) > 0);
-    this.figure('cancelled', count(totals['cancelled'] ?? 0));
-    this.figures.get('cancelled')!.root.hidden = !totals['cancelled'];
+    say(this.figures.get('failed')!.label, totals['cancelled'] ? `failed · ${count(totals['cancelled'])} cancelled` : 'failed');
     this.figure('rate', count(this.rate(ended)));
     const used = totals['store_used_bytes'] ?? 0;
     this.figure('store', bytes(used + (totals['inline_bytes'] ?? 0)), used / Math.max(1, totals['store_limit_bytes'] ?? 1));
-    say(this.state, performance.now() < this.told.untilMs ? this.told.text : this.stateText(live));
+    const text = performance.now() < this.told.untilMs ? this.told.text : this.stateText(live);
+    say(this.state, text);
+    set(this.state, { title: text });
   }
 
   private stateText(live: number): string {
@@ -332,7 +334,8 @@ export class App implements Stage {
   }
 
   private rate(ended: number): number {
-    const { nowUs } = this.model;
+    const { nowUs, session } = this.model;
+    if (!session) return 0; // what comes first has not happened since
     const before = this.rates[this.rates.length - 1];
     if (before && (nowUs < before.atUs || ended < before.ended)) this.rates = []; // another session
     const last = this.rates[this.rates.length - 1];
@@ -369,6 +372,7 @@ export class App implements Stage {
 
   private tell(text: string): void {
     this.told = { text, untilMs: performance.now() + TOLD_MS };
+    window.setTimeout(() => this.plan(), TOLD_MS); // where nothing happens no frame comes
     this.draw();
   }
 }

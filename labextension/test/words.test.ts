@@ -4,7 +4,7 @@ import { SvgPen, escape } from '../src/drawing/pen';
 import { bytes, counted, cut, duration, moment, outcomeOf } from '../src/model/words';
 
 test('durations', () => {
-  assert.deepEqual([0, 12, 1_500, 25_000, 1_234_000, 75_000_000, 7_500_000_000].map(duration), ['0 µs', '12 µs', '1.5 ms', '25 ms', '1.23 s', '1 min 15 s', '2 h 5 min']);
+  assert.deepEqual([0, 12, 1_500, 25_000, 999_900, 1_234_000, 75_000_000, 7_500_000_000].map(duration), ['0 µs', '12 µs', '1.5 ms', '25 ms', '1.00 s', '1.23 s', '1 min 15 s', '2 h 5 min']);
 });
 
 test('sizes, counts and moments', () => {

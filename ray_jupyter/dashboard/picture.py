@@ -154,14 +154,16 @@ def _graph(frame: Frame, colours: list[str], top: float) -> tuple[str, float]:
 def _node(row: list[Any], cell: str, colour: str, x: float, y: float) -> str:
     wide, high = _NODE_CSS_PX
     cancelled = row[CANCELLED] if len(row) > CANCELLED else 0
-    ended = row[FINISHED] + row[FAILED] + cancelled
+    done = row[FINISHED] + row[FAILED]
     is_class = row[KIND] == ACTOR  # its actors live on after they were made
     live = 0 if is_class else row[LIVE]
-    total = max(1, ended + live)
+    total = max(1, done + cancelled + live)
     bar = wide - 16
-    done, bad, off = (bar * part / total for part in (row[FINISHED], row[FAILED], cancelled))
+    good, bad, off = (bar * part / total for part in (row[FINISHED], row[FAILED], cancelled))
     state = (
-        f"{row[LIVE]:,} alive · {ended:,} made" if is_class else f"{ended:,} of {ended + live:,}"
+        f"{row[LIVE]:,} alive · {done + cancelled:,} made"
+        if is_class
+        else f"{done:,} of {done + live:,}"
     )
     state += f" · {row[FAILED]:,} failed" if row[FAILED] else ""  # first: it may have to be cut
     state += f" · {row[RUNNING]:,} running" if row[RUNNING] else ""
@@ -174,9 +176,9 @@ def _node(row: list[Any], cell: str, colour: str, x: float, y: float) -> str:
         f'<text x="10" y="16" font-weight="600" fill="{_INK}">{_text(_cut(row[NAME], 20))}</text>'
         f'<text x="10" y="30" font-size="10" fill="{_FAINT}">{_text(_cut(state, 30))}</text>'
         f'<rect x="10" y="36" width="{bar:.1f}" height="5" rx="2" fill="{_LINE}"/>'
-        f'<rect x="10" y="36" width="{done:.1f}" height="5" rx="2" fill="{colour}"/>'
-        f'<rect x="{10 + done:.1f}" y="36" width="{bad:.1f}" height="5" fill="{_BAD}"/>'
-        f'<rect x="{10 + done + bad:.1f}" y="36" width="{off:.1f}" height="5" fill="{_FAINT}"/></g>'
+        f'<rect x="10" y="36" width="{good:.1f}" height="5" rx="2" fill="{colour}"/>'
+        f'<rect x="{10 + good:.1f}" y="36" width="{bad:.1f}" height="5" fill="{_BAD}"/>'
+        f'<rect x="{10 + good + bad:.1f}" y="36" width="{off:.1f}" height="5" fill="{_FAINT}"/></g>'
     )
 
 

@@ -57,6 +57,8 @@ def test_a_recorded_session_is_shown_and_acknowledged(page: Any, recording: dict
 def test_another_session_takes_the_place_of_the_first(page: Any) -> None:
     take(page, frame(kind="snapshot", now_us=9 * 10**6, totals={"finished": 70}))
     page.get_by_text("70", exact=True).wait_for()
+    rate = page.locator(".figure", has_text="per second").locator("b")
+    assert rate.inner_text() == "0", "of what was before nobody knows when it was"
     take(page, frame(kind="snapshot", session="t", now_us=10**5, totals={"finished": 3}))
     page.get_by_text("3", exact=True).wait_for()
 
@@ -104,6 +106,51 @@ def test_a_click_is_one_also_where_rows_change_while_the_button_is_down(page: An
     detail = page.get_by_label("The selected task", exact=True)
     detail.get_by_text("67", exact=True).wait_for()  # 103 in hexadecimal digits
     assert row.get_attribute("aria-selected") == "true"
+
+
+def test_rows_rest_under_the_pointer(page: Any) -> None:
+    def order() -> Any:
+        return page.locator("tbody:visible tr").evaluate_all(
+            "rows => rows.map(r => +r.dataset.task)"
+        )
+
+    page.get_by_role("tab", name="Tasks").click()
+    take(page, running(2, 3))
+    page.locator("tr[data-task='103']").hover()
+    ended = [[102, 0, 2, 1, 2, 900, 0, 0, 1, 0, [], 1]]
+    take(page, running(0, 1, 3) | {"seq": 2, "tasks": ended})
+    is_drawn(page, 2)
+    assert order() == [102, 103], "what moves cannot be hit"
+    assert "✓ finished" in page.locator("tr[data-task='102']").inner_text()
+    page.get_by_role("tab", name="Tasks").hover()
+    page.locator("tr[data-task='100']").wait_for()
+    assert order() == [100, 101, 103, 102]
+
+
+@pytest.mark.parametrize("width", [380, 600, 850])
+def test_errors_have_the_room_that_is_left_and_messages_move_nothing(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 600})
+    long = "ValueError: " + "of these measurements there should be many more " * 9
+    take(page, running(0) | {
+        "tasks": [[7, 0, 0, 1, 2, 900, 1, 0, 1, 0, [], 1], [9, 0, 0, 1, 2, 900, 2, 0, 1, 0, [], 1]],
+        "errors": [[7, "X", long]], "totals": {"failed": 12, "cancelled": 3_400, "finished": 120_000, "live": 2_000},
+    })  # fmt: skip
+    page.get_by_role("tab", name="Tasks").click()
+    page.get_by_role("cell", name="✕ failed").wait_for()
+    scroll = page.locator("#pane-tasks .scroll")
+    assert scroll.evaluate("e => e.scrollWidth <= e.clientWidth"), "the table fits"
+    assert page.locator("td.w").first.evaluate("e => e.clientWidth") > 90
+    page.get_by_text("failed · 3,400 cancelled").wait_for()
+    if PICTURES:
+        page.screenshot(path=str(Path(PICTURES) / f"errors-{width}.png"))
+    top = page.locator(".bar").evaluate("e => e.offsetTop")
+    page.get_by_role("cell", name="● running").click()
+    page.get_by_role("button", name="Cancel this task").click()
+    page.wait_for_function("model.sent.some(content => content.ask === 'cancel')")
+    page.evaluate("""() => { const { request } = model.sent.find(content => content.ask === 'cancel');
+        model.say('msg:custom', { reply: request, answer: { status: 'ok', text: 'cancel was asked for; what has finished stays finished' } }); }""")
+    page.get_by_text("cancel was asked for").wait_for()
+    assert page.locator(".bar").evaluate("e => e.offsetTop") == top, "nothing jumps"
 
 
 def test_a_row_keeps_the_focus_where_others_come_and_go(page: Any) -> None:

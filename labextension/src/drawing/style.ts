@@ -28,14 +28,15 @@ export const STYLE = `
 [hidden] { display: none !important; }
 .app { display: flex; flex-direction: column; height: 100%; min-height: 0; border: 1px solid var(--rd-line);
   border-radius: 6px; overflow: hidden; }
-.head { display: flex; flex-wrap: wrap; align-items: stretch; gap: 2px 18px; padding: 8px 12px 6px; }
+.head { display: flex; flex-wrap: wrap; align-items: stretch; gap: 2px 16px; padding: 8px 12px 6px; }
 .figure { display: flex; flex-direction: column; min-width: 0; }
 .figure b { font-size: 15px; line-height: 20px; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .figure span { color: var(--rd-faint); white-space: nowrap; font-size: 11px; }
 .figure.bad b { color: var(--rd-bad); }
 .meter { width: 86px; height: 4px; border-radius: 2px; background: var(--rd-line); overflow: hidden; margin-top: 2px; }
 .meter i { display: block; height: 100%; background: var(--rd-accent); }
-.state { margin-left: auto; align-self: center; color: var(--rd-faint); white-space: nowrap; font-variant-numeric: tabular-nums; }
+.state { flex: 1 1 110px; min-width: 0; max-height: 36px; align-self: center; text-align: right; overflow: hidden; color: var(--rd-faint);
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere; /* two lines at most: what is below must not jump */ }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 2px; padding: 0 8px; border-bottom: 1px solid var(--rd-line); }
 .tabs { display: flex; flex-wrap: wrap; }
 .tabs button { border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; padding: 5px 9px; color: var(--rd-faint); }
@@ -64,10 +65,10 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .empty { padding: 28px 16px; color: var(--rd-faint); text-align: center; }
 .hints { padding: 4px 12px; border-top: 1px solid var(--rd-line); background: var(--rd-raised); max-height: 68px; overflow: auto; }
 .hints div::before { content: "Hint: "; font-weight: 600; }
-.detail { width: 300px; max-width: 50%; border-left: 1px solid var(--rd-line); overflow: auto; padding: 8px 12px; background: var(--rd-raised); }
+.detail { width: clamp(210px, 35%, 300px); flex: none; border-left: 1px solid var(--rd-line); overflow: auto; padding: 8px 12px; background: var(--rd-raised); }
 .narrow .head { display: grid; grid-template-columns: repeat(3, auto); justify-content: space-between; gap: 6px 14px; padding: 8px 10px; }
 .narrow .meter { width: 100%; }
-.narrow .state { grid-column: 1 / -1; margin: 0; justify-self: start; align-self: start; white-space: normal; }
+.narrow .state { grid-column: 1 / -1; min-height: 17px; text-align: left; align-self: start; }
 .narrow .tabs { display: contents; }
 .narrow .bar { padding: 0 4px; row-gap: 0; }
 .narrow .tabs button { padding: 4px 5px; }
@@ -89,10 +90,11 @@ input, select { border: 1px solid var(--rd-line); border-radius: 4px; background
 .detail .acts { display: flex; flex-wrap: wrap; gap: 4px; margin: 6px 0; }
 .link { border: 0; background: none; padding: 0 2px; color: var(--rd-accent); text-decoration: underline; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th { position: sticky; top: 0; background: var(--rd-raised); text-align: left; font-weight: 600; padding: 3px 8px; white-space: nowrap; z-index: 1; }
+th { position: sticky; top: 0; background: var(--rd-raised); text-align: left; font-weight: 600; padding: 3px 6px; white-space: nowrap; z-index: 1; }
 th button { border: 0; background: none; padding: 0; font-weight: 600; }
-td { padding: 2px 8px; border-top: 1px solid var(--rd-line); vertical-align: top; max-width: 340px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+td { padding: 2px 6px; border-top: 1px solid var(--rd-line); vertical-align: top; max-width: 340px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 td.n, th.n { text-align: right; }
+td.w, th.w { width: 100%; max-width: 0; min-width: 96px; /* has the room that the others leave */ }
 tr[data-task] { cursor: pointer; }
 tr[data-task]:hover td { background: var(--rd-raised); }
 tr[aria-selected=true] td { background: color-mix(in srgb, var(--rd-accent) 16%, transparent); }
@@ -130,7 +132,7 @@ canvas.lanes { cursor: crosshair; }
 .stack i { display: block; height: 100%; }
 .log { font: 11.5px/1.5 var(--jp-code-font-family, ui-monospace, monospace); padding: 4px 10px; white-space: pre-wrap; overflow-wrap: anywhere; }
 .log > div { display: grid; grid-template-columns: 56px 120px 1fr; gap: 0 10px; }
-.narrow td { max-width: 150px; }
+.narrow td:not(.w) { max-width: 150px; }
 .narrow .log > div { grid-template-columns: 44px 64px 1fr; gap: 0 6px; }
 .log span { color: var(--rd-faint); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .log span:first-child { text-align: right; }

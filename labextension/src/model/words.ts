@@ -19,8 +19,8 @@ export function bytes(value: number): string {
 }
 
 export function duration(us: number): string {
-  if (us < 1_000) return `${Math.round(us)} µs`;
-  if (us < 1_000_000) return `${us < 10_000 ? (us / 1_000).toFixed(1) : Math.round(us / 1_000)} ms`;
+  if (us < 999.5) return `${Math.round(us)} µs`;
+  if (us < 999_500) return `${us < 10_000 ? (us / 1_000).toFixed(1) : Math.round(us / 1_000)} ms`;
   if (us < 60_000_000) return `${(us / 1_000_000).toFixed(us < 10_000_000 ? 2 : 1)} s`;
   const s = Math.round(us / 1_000_000);
   return s < 3_600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3_600)} h ${Math.floor((s % 3_600) / 60)} min`;
@@ -40,6 +40,11 @@ export function cut(text: string, most: number): string {
 export function outcomeOf(task: { endUs: number; failed: boolean; cancelled: boolean }): string {
   if (task.endUs < 0) return '● running';
   return task.failed ? '✕ failed' : task.cancelled ? '⊘ cancelled' : '✓ finished';
+}
+
+/** How long a task of a function takes that comes to an end; what is cancelled does not. */
+export function meanUsOf(node: { finished: number; failed: number; wallUs: number }): number {
+  return node.wallUs / Math.max(1, node.finished + node.failed);
 }
 
 /** How many tasks of a function have ended, in whatever way. */

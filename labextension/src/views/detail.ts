@@ -4,7 +4,7 @@ import { button, el } from '../drawing/dom';
 import { colourAt } from '../drawing/palette';
 import type { Task } from '../model/model';
 import type { Answer } from '../model/wire';
-import { count, duration, endedOf, moment, outcomeOf } from '../model/words';
+import { count, duration, meanUsOf, moment, outcomeOf } from '../model/words';
 import { nameOf } from './lanes';
 import type { Stage } from './view';
 
@@ -44,7 +44,6 @@ export class Detail {
   private ofNode(stage: Stage): HTMLElement[] {
     const node = stage.model.nodes[stage.node];
     if (!node) return [];
-    const ended = endedOf(node);
     const cell = stage.model.cellOf(node.place);
     return [
       this.title(node.place, stage),
@@ -53,7 +52,7 @@ export class Detail {
         ['waiting', count(Math.max(0, node.live - node.running))], ['running', count(node.running)],
         ['finished', count(node.finished)], ['failed', count(node.failed)],
         ['cancelled', node.cancelled ? count(node.cancelled) : ''], ['repeated', count(node.retries)],
-        ['mean', ended ? duration(node.wallUs / ended) : ''], ['longest', duration(node.maxUs)], ['in all', duration(node.wallUs)]
+        ['mean', meanUsOf(node) ? duration(meanUsOf(node)) : ''], ['longest', duration(node.maxUs)], ['in all', duration(node.wallUs)]
       ]),
       el('p', {}, 'Timeline and Tasks show this function only, while it is selected.')
     ];

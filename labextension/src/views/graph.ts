@@ -9,7 +9,7 @@ import type { Picture } from '../drawing/pen';
 import type { Model, Node, Task } from '../model/model';
 import { layOut, orderOf, rankOf, type Layout } from '../model/layout';
 import type { Link } from '../model/relations';
-import { count, cut, duration, endedOf, outcomeOf } from '../model/words';
+import { count, cut, duration, endedOf, meanUsOf, outcomeOf } from '../model/words';
 import type { Stage, Table, View } from './view';
 
 const NODES_MAX = 80;
@@ -100,7 +100,7 @@ export class GraphView implements View {
           model.edges.filter(e => e.to === node.place && e.kind === kind && e.count).map(e => `${model.nameOf(e.from)} (${count(e.count)})`).join(', ');
         return [
           node.name, model.cellOf(node.place)?.label ?? '', node.kind, Math.max(0, node.live - node.running), node.running,
-          node.finished, node.failed, node.cancelled, node.retries, duration(node.wallUs / Math.max(1, endedOf(node))),
+          node.finished, node.failed, node.cancelled, node.retries, duration(meanUsOf(node)),
           duration(node.maxUs), sources('data'), sources('launched')
         ];
       })
@@ -334,12 +334,12 @@ function paintNode(group: SVGGElement, model: Model, node: Node, along: number):
 
 function progress(node: Node): string {
   if (node.kind === 'actor') return `${count(node.live)} alive · ${count(endedOf(node))} made`;
-  const ended = endedOf(node);
-  const parts = [node.live ? `${count(ended)} of ${count(ended + node.live)}` : `${count(ended)} done`];
+  const done = node.finished + node.failed;
+  const parts = node.live ? [`${count(done)} of ${count(done + node.live)}`] : done || !node.cancelled ? [`${count(done)} done`] : [];
   if (node.failed) parts.push(`✕ ${count(node.failed)} failed`); // first: it may have to be cut
   if (node.running) parts.push(`${count(node.running)} running`);
   if (node.cancelled) parts.push(`⊘ ${count(node.cancelled)} cancelled`);
-  if (!node.running && !node.failed && !node.cancelled && ended) parts.push(`${duration(node.wallUs / ended)} each`);
+  if (!node.running && !node.failed && !node.cancelled && done) parts.push(`${duration(meanUsOf(node))} each`);
   return parts.join(' · ');
 }
 

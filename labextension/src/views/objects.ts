@@ -14,6 +14,7 @@ const COLUMNS = ['size', 'what', 'where', 'made by', 'held by', 'refs', 'pinned'
 const [USED, SPILLED] = [0, 1];
 /** The columns a narrow view has room for. */
 const NARROW = [0, 1, 3, 4];
+const [WHAT, HELD] = [1, 4];
 const HOLDERS = ['driver', 'worker', 'function', 'object', 'task'];
 const PLACES: Record<string, string> = {
   MEMORY: 'shared memory', MESSAGE: 'in messages', DISK: 'on disk', ERROR: 'an error', '': 'being made'
@@ -45,10 +46,11 @@ export class ObjectsView implements View {
     this.used.style.width = `${100 * shares.used}%`;
     this.spilled.style.width = `${100 * shares.spilled}%`;
     const kept = COLUMNS.map((_, at) => at).filter(at => !stage.isNarrow || NARROW.includes(at));
-    this.rows.headings(kept.map(at => ({ text: COLUMNS[at]!, number: ['size', 'refs', 'pinned'].includes(COLUMNS[at]!) })));
+    const wide = stage.isNarrow ? WHAT : HELD;
+    this.rows.headings(kept.map(at => ({ text: COLUMNS[at]!, wide: at === wide, number: ['size', 'refs', 'pinned'].includes(COLUMNS[at]!) })));
     this.rows.fill(stage.model.objects.map(object => {
       const row = this.row(object, stage);
-      return { ...row, cells: kept.map(at => row.cells[at]!) };
+      return { ...row, cells: kept.map(at => ({ ...row.cells[at]!, wide: at === wide })) };
     }));
   }
 

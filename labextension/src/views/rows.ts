@@ -13,9 +13,19 @@ import { colourAt } from '../drawing/palette';
 export interface Cell {
   text: string;
   number?: boolean;
+  /** It has the room that the others leave. */
+  wide?: boolean;
   /** The place of a colour, shown before the text. */
   colour?: number;
   title?: string;
+}
+
+export interface Heading {
+  text: string;
+  number?: boolean;
+  wide?: boolean;
+  sort?: () => void;
+  direction?: 1 | -1;
 }
 
 export interface Row {
@@ -42,9 +52,16 @@ export class Rows {
   private readonly body = el('tbody');
   private readonly rows = new Map<string, HTMLTableRowElement>();
   private press: Press | undefined;
+  /** The pointer is over rows. */
+  isPointed = false;
 
-  constructor(private readonly open: (task: number) => void) {
+  constructor(private readonly open: (task: number) => void, left: () => void = () => undefined) {
     this.element.append(this.head, this.body);
+    this.body.addEventListener('pointerenter', event => (this.isPointed = event.pointerType === 'mouse'));
+    this.body.addEventListener('pointerleave', () => {
+      this.isPointed = false;
+      left();
+    });
     this.body.addEventListener('pointerdown', event => this.pressed(event));
     this.body.addEventListener('click', event => {
       // A pointer's click has no row where rows have moved meanwhile: that one is `released`.
@@ -69,7 +86,7 @@ export class Rows {
   }
 
   /** Set the headings; a sortable one is a button. */
-  headings(columns: readonly { text: string; number?: boolean; sort?: () => void; direction?: 1 | -1 }[]): void {
+  headings(columns: readonly Heading[]): void {
     if (!this.head.firstChild) this.head.append(el('tr'));
     const row = this.head.firstChild as HTMLTableRowElement;
     if (row.childNodes.length !== columns.length) row.replaceChildren(...columns.map(column => this.heading(column)));
@@ -81,8 +98,8 @@ export class Rows {
     });
   }
 
-  private heading(column: { text: string; number?: boolean; sort?: () => void }): HTMLElement {
-    const cell = el('th', { scope: 'col', class: column.number ? 'n' : undefined });
+  private heading(column: Heading): HTMLElement {
+    const cell = el('th', { scope: 'col', class: kindOf(column) });
     if (column.sort) {
       const sort = el('button', { type: 'button' });
       sort.addEventListener('click', column.sort);
@@ -128,7 +145,7 @@ export class Rows {
   private make(row: Row): HTMLTableRowElement {
     const element = el('tr', row.task ? { 'data-task': row.task, tabindex: 0 } : {});
     for (const cell of row.cells) {
-      element.append(el('td', { class: cell.number ? 'n' : undefined }, ...(cell.colour !== undefined ? [el('i', { class: 'chip' })] : []), el('span')));
+      element.append(el('td', { class: kindOf(cell) }, ...(cell.colour !== undefined ? [el('i', { class: 'chip' })] : []), el('span')));
     }
     if (row.task) {
       const task = row.task;
@@ -153,6 +170,10 @@ export class Rows {
       if (cell.colour !== undefined) (td.firstChild as HTMLElement).style.background = colourAt(cell.colour);
     });
   }
+}
+
+function kindOf(cell: { number?: boolean; wide?: boolean }): string | undefined {
+  return cell.number ? 'n' : cell.wide ? 'w' : undefined;
 }
 
 function rowOf(target: EventTarget | null): HTMLTableRowElement | null {

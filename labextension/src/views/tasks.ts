@@ -4,7 +4,7 @@ import { button, el, say, set } from '../drawing/dom';
 import { themeOf } from '../drawing/palette';
 import type { Picture } from '../drawing/pen';
 import { firstOf } from '../model/first';
-import type { Task } from '../model/model';
+import type { Model, Task } from '../model/model';
 import { count, cut, duration, moment, outcomeOf } from '../model/words';
 import { nameOf } from './lanes';
 import { Rows, type Row } from './rows';
@@ -30,6 +30,7 @@ export class TasksView implements View {
   private direction: 1 | -1 = 1;
   private failedOnly = false;
   private stage: Stage | undefined;
+  private shown: number[] = [];
 
   constructor() {
     this.failedButton = button('Failed only', 'Show only tasks that failed', () => {
@@ -38,7 +39,7 @@ export class TasksView implements View {
     });
     this.filter.addEventListener('input', () => this.again());
     this.filter.addEventListener('keydown', event => event.stopPropagation());
-    this.rows = new Rows(task => this.stage?.select(task));
+    this.rows = new Rows(task => this.stage?.select(task), () => this.again());
     this.element.append(
       el('div', { class: 'row' }, this.filter, this.failedButton, this.note),
       el('div', { class: 'scroll' }, this.rows.element)
@@ -55,12 +56,12 @@ export class TasksView implements View {
       text: name, number, sort: () => this.sort(order), ...(this.order === order ? { direction: this.direction } : {})
     });
     const headings = [
-      heading('state', 'state'), heading('function', 'function'), { text: 'error' }, { text: 'cell' }, heading('worker', 'worker'),
+      heading('state', 'state'), heading('function', 'function'), { text: 'error', wide: true }, { text: 'cell' }, heading('worker', 'worker'),
       heading('start', 'began', true), heading('took', 'took', true), heading('waited', 'waited', true), { text: 'attempt', number: true }
     ];
     const kept = stage.isNarrow ? NARROW : headings.map((_, at) => at);
     this.rows.headings(kept.map(at => headings[at]!));
-    this.rows.fill(shown.map(task => {
+    this.rows.fill(this.resting(shown, stage.model).map(task => {
       const row = this.row(task, stage);
       return { ...row, cells: kept.map(at => row.cells[at]!) };
     }));
@@ -75,6 +76,17 @@ export class TasksView implements View {
     const { tasks, all } = this.found(stage, TABLE_MAX);
     const rows = tasks.map(task => this.row(task, stage));
     return [drawSheet({ title: `${count(all)} tasks that are known one by one`, columns: COLUMNS, rows, all }, themeOf(this.element))];
+  }
+
+  /** The tasks that are shown: they keep their places under the pointer, for nobody can hit what moves. */
+  private resting(found: Task[], model: Model): Task[] {
+    if (this.rows.isPointed) {
+      const running = new Map(model.running().map(task => [task.id, task]));
+      const still = this.shown.flatMap(id => running.get(id) ?? model.tasks.get(id) ?? []);
+      if (still.length) return still;
+    }
+    this.shown = found.map(task => task.id);
+    return found;
   }
 
   private again(): void {
@@ -130,7 +142,7 @@ export class TasksView implements View {
       cells: [
         { text: outcomeOf(task) },
         { text: cut(model.nameOf(task.node), 60), colour: model.colourOf(task.node) },
-        { text: cut(text.split('\n')[0] ?? '', 120), title: text },
+        { text: cut(text.split('\n')[0] ?? '', 240), title: text, wide: true },
         { text: model.cellOf(task.node)?.label ?? '' },
         { text: lane ? nameOf(lane) : '' },
         { text: task.startUs < 0 ? 'never' : moment(task.startUs, 2_000_000), number: true },

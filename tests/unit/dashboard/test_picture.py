@@ -63,7 +63,7 @@ def test_what_was_cancelled_is_told_apart(cluster: Cluster, model: Model) -> Non
     cluster.tell(model)
     frame = frames.snapshot(model, 1, 0, {"hints": [], "logs": deque(), "objects": []})
     assert "1 tasks finished · 0 waiting · 1 failed · 2 cancelled" in summary(frame)
-    assert "4 of 4 · 1 failed · 2 cancell…" in to_svg(frame)
+    assert "2 of 2 · 1 failed · 2 cancell…" in to_svg(frame)
     for row in frame["nodes"]:
         del row[1 + CANCELLED :]  # as in a notebook of an older version
     assert "2 of 2 · 1 failed" in to_svg(frame)
