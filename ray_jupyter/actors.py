@@ -315,9 +315,9 @@ def get_actor(name: str, namespace: str | None = None) -> ActorHandle:
         namespace: where to look; ``None`` is the session's own.
 
     Raises:
-        ValueError: there is no such actor.
+        ValueError: there is no such actor, or that is no name.
     """
-    if not name:
+    if not name or not isinstance(name, str):
         raise ValueError(f"get_actor() needs the name of an actor, got {name!r}")
     backend = session.connected()
     found = _find(backend, namespace or backend.namespace, name)

@@ -240,9 +240,11 @@ def _amounts(source: str, value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping):
         raise ValueError(f"{source} must be a dict such as {{'disk': 2}}, got {value!r}")
     for name in value:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{source}: resources have names, got {name!r}")
         if name in ("CPU", "GPU", "memory", "object_store_memory"):
             raise ValueError(f"{source}: use the argument of its own for {name!r} (num_cpus=, ...)")
-    return {str(name): _amount(f"{source}[{name!r}]", amount) for name, amount in value.items()}
+    return {name: _amount(f"{source}[{name!r}]", amount) for name, amount in value.items()}
 
 
 def _mode(source: str, value: Any) -> str:

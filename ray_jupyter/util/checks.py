@@ -20,7 +20,13 @@ def check_timeout(timeout_s: float | None) -> None:
     """Check a timeout.
 
     Raises:
+        TypeError: not a number.
         ValueError: negative.
     """
-    if timeout_s is not None and not timeout_s >= 0:
-        raise ValueError(f"timeout is in seconds, at least 0, or None; got {timeout_s!r}")
+    said = f"timeout is in seconds, at least 0, or None; got {timeout_s!r}"
+    try:
+        is_fine = timeout_s is None or timeout_s >= 0
+    except TypeError:
+        raise TypeError(said) from None
+    if not is_fine:
+        raise ValueError(said)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import itertools
 import operator
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from ray_jupyter import api, session
 from ray_jupyter.errors import GetTimeoutError, RayError
@@ -20,9 +21,6 @@ from ray_jupyter.remote import remote
 from ray_jupyter.typed import TypedFunction
 from ray_jupyter.util.checks import check_positive, check_timeout
 from ray_jupyter.util.progress import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 _IN_FLIGHT_MIN, _IN_FLIGHT_PER_CPU = 100, 4
 
@@ -45,8 +43,9 @@ def as_completed(
         ValueError: a duplicate, or a number out of range.
     """
     check_positive("chunk_size", chunk_size)
-    check_timeout(timeout)
     flight = _Flight(timeout)
+    if not isinstance(refs, Iterable):
+        raise TypeError(f"as_completed() needs a list of ObjectRefs, got {refs!r}")
     for index, ref in enumerate(refs):
         if not isinstance(ref, ObjectRef):
             raise TypeError(f"as_completed() needs ObjectRefs; item {index} is {ref!r}")

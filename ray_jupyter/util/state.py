@@ -24,6 +24,7 @@ from ray_jupyter.errors import RayError
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.runtime.protocol.tables import OF_PROCESSES, Filter, passes
+from ray_jupyter.util.checks import check_timeout
 from ray_jupyter.util.records import (
     ActorState,
     NodeState,
@@ -135,7 +136,7 @@ def list_nodes(
 ) -> list[NodeState]:
     """Return the machines: this one; arguments as in ``list_tasks``."""
     checks = _checked(NodeState, filters, limit)
-    with _source(address) as source:
+    with _source(address, timeout) as source:
         total, _ = source.query("resources", None, timeout)
         row = {
             "node_id": source.session_id, "node_ip": _ADDRESS, "is_head_node": True,
@@ -247,7 +248,7 @@ def _list(
     limit: int, timeout: float, detail: bool,
 ) -> list[R]:  # fmt: skip
     checks = _checked(cls, filters, limit)
-    with _source(address) as source:
+    with _source(address, timeout) as source:
         constants = {"node_id": source.session_id, "job_id": source.session_id, "ip": _ADDRESS}
         if not all(passes(constants, *c) for c in checks if c[0] in constants):
             return []
@@ -297,7 +298,7 @@ def _first(
 
 
 def _summarize(table: str, address: str | None, timeout: float) -> dict[str, Any]:
-    with _source(address) as source:
+    with _source(address, timeout) as source:
         return {"cluster": source.query("summarize", table, timeout)}
 
 
@@ -309,10 +310,12 @@ def _checked(cls: type[Record], filters: Sequence[Filter] | None, limit: int) ->
     """
     if limit not in range(1, MOST + 1):
         raise ValueError(f"limit must be a whole number from 1 to {MOST}, got {limit!r}")
+    if not isinstance(filters, (list, tuple, type(None))):
+        raise ValueError(f"filters is a list of (field, '=' or '!=', value), got {filters!r}")
     checked: list[Filter] = []
     known = sorted(cls.filterable_columns())
-    for given in [] if filters is None else filters:
-        if len(given) != 3:
+    for given in filters or ():
+        if not isinstance(given, (list, tuple)) or len(given) != 3:
             raise ValueError(f"a filter is (field, '=' or '!=', value), got {given!r}")
         column, predicate, value = given
         if column not in known:
@@ -362,8 +365,14 @@ def _number(text: str) -> int:
 
 
 @contextmanager
-def _source(address: str | None) -> Iterator[_Source]:
-    """Give what answers: the backend of this process, or a visit to a session."""
+def _source(address: str | None, timeout: float) -> Iterator[_Source]:
+    """Give what answers: the backend of this process, or a visit to a session.
+
+    Raises:
+        RayStateApiException: it did not answer in time.
+        TypeError, ValueError: that is no time.
+    """
+    check_timeout(timeout)
     try:
         if address is None:
             yield session.connected()

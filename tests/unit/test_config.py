@@ -65,7 +65,7 @@ def test_argument_before_environment_before_default(monkeypatch: pytest.MonkeyPa
     [
         ("num_cpus", 0), ("num_cpus", 1.5), ("num_cpus", "two"), ("num_cpus", True),
         ("num_gpus", -1), ("num_gpus", float("inf")), ("mode", "cluster"), ("resources", [1]),
-        ("resources", {"CPU": 1}), ("resources", {"disk": -1}), ("spill_dir", 5),
+        ("resources", {1: 2}), ("resources", {"CPU": 1}), ("resources", {"disk": -1}), ("spill_dir", 5),
         ("object_store_memory_bytes", "many"), ("object_store_memory_bytes", 0),
         ("log_to_driver", "maybe"), ("inline_max_bytes", -1), ("start_timeout_s", None.__class__),
     ],

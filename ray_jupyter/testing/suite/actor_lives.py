@@ -152,6 +152,9 @@ class ActorLifeTests(BackendSuite):
         ray.kill(account)
         with pytest.raises(ValueError, match="no actor named 'account'"):
             ray.get_actor("account")
+        for name in ("", 5):
+            with pytest.raises(ValueError, match="needs the name of an actor"):
+                ray.get_actor(name)  # type: ignore[arg-type]
         assert ray.get(Account.options(name="account").remote(7).add.remote()) == 8
         del account, same
         eventually(lambda: actors.list_named_actors() == [])

@@ -185,8 +185,12 @@ class CompletionTests(BackendSuite):
             util.as_completed([ref, ref])
         with pytest.raises(TypeError, match="item 1 is 5"):
             util.as_completed([ref, 5])  # type: ignore[list-item]  # that is what is tested
+        with pytest.raises(TypeError, match="a list of ObjectRefs, got 5"):
+            util.as_completed(5)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="timeout"):
             util.as_completed([ref], timeout=-1)
+        with pytest.raises(TypeError, match="timeout"):
+            util.as_completed([ref], timeout="soon")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="chunk_size"):
             util.as_completed([ref], chunk_size=0)
 

@@ -181,6 +181,8 @@ class StateTests(BackendSuite):
             ([("name", "x")], r"\(field, '=' or '!=', value\)"),
             ([("attempt_number", "=", "first")], "whole number"),
             ([("required_resources", "=", 1)], "cannot be filtered"),
+            ([5], r"\(field, '=' or '!=', value\)"),
+            (5, r"a list of \(field, '=' or '!=', value\)"),
         ):
             with pytest.raises(ValueError, match=text):
                 state.list_tasks(filters=filters)  # type: ignore[arg-type]
@@ -188,6 +190,8 @@ class StateTests(BackendSuite):
             state.list_workers(filters=[("is_alive", "=", "maybe")])
         with pytest.raises(ValueError, match="limit"):
             state.list_tasks(limit=0)
+        with pytest.raises(TypeError, match="timeout is in seconds"):
+            state.list_tasks(timeout="soon")  # type: ignore[arg-type]
         with pytest.raises(NotImplementedError, match=r"list_placement_groups.*not supported"):
             state.list_placement_groups()
 
