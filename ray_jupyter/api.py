@@ -82,8 +82,8 @@ def init(
         namespace: where names of actors are looked up by default; default: one of its own,
             or that of the session at ``address``.
         others: Ray's further keywords (``include_dashboard`` and those of logging change
-            nothing); ``spill_dir``; ``capture_locals=False``; ``local_mode``; of 2016, ``start_ray_local``, ``num_workers``,
-            ``scheduler_address`` and ``driver_mode`` (see ``ray_jupyter.modes``).
+            nothing); ``spill_dir``, ``capture_locals``, ``local_mode``; of 2016 ``num_workers``,
+            ``start_ray_local``, ``scheduler_address``, ``driver_mode`` (``ray_jupyter.modes``).
 
     Raises:
         RuntimeError: a session with other arguments is running, or one with another Python.

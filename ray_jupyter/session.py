@@ -157,26 +157,36 @@ def start(arguments: dict[str, Any], *, ignore_reinit_error: bool = False) -> Se
         RuntimeError: a session with other arguments is running, or this is a worker.
         ValueError: an argument is not usable.
     """
-    global _info
     from ray_jupyter.config import make_config
 
     given = {name: value for name, value in arguments.items() if value is not None}
     config = make_config(**given)
     with _lock:
-        if current is None:
-            _info = Session(_new_backend(config), config, time.time())
-            _info.backend.show = _show
-            attach(_info.backend)
-            uncaught.install()
-            return _info
+        _check_is_driver()
         if _info is None:
-            raise RuntimeError(
-                "init() was called inside a task or actor, which has the driver's session "
-                "already; call it in the driver only"
-            )
+            return _begin(Session(_new_backend(config), config, time.time()))
         if not ignore_reinit_error:
             _check_agrees(_info.config, config, given)
         return _info
+
+
+def _check_is_driver() -> None:
+    """Refuse where a task runs."""
+    if current is not None and _info is None:
+        raise RuntimeError(
+            "init() was called inside a task or actor, which has the driver's session "
+            "already; call it in the driver only"
+        )
+
+
+def _begin(info: Session) -> Session:
+    """Make a session this process's."""
+    global _info
+    _info = info
+    info.backend.show = _show
+    attach(info.backend)
+    uncaught.install()
+    return info
 
 
 def _check_agrees(running: Config, asked: Config, names: Iterable[str]) -> None:
@@ -205,17 +215,12 @@ def join(
         ValueError: there are several, or it is no address.
         PermissionError: it is another user's.
     """
-    global _info
     from dataclasses import replace
 
     from ray_jupyter.backends import attaching
 
     with _lock:
-        if current is not None and _info is None:
-            raise RuntimeError(
-                "init() was called inside a task or actor, which has the driver's session "
-                "already; call it in the driver only"
-            )
+        _check_is_driver()
         if _info is not None:
             if address in ("auto", _info.address) or attaching.names(address, _info.session_id):
                 if namespace is not None:
@@ -227,11 +232,7 @@ def join(
                 "call shutdown() first"
             )
         backend, config, started_at = attaching.attach(address, namespace, options)
-        _info = Session(backend, config, started_at, is_attached=True, address=address)
-        backend.show = _show
-        attach(backend)
-        uncaught.install()
-        return _info
+        return _begin(Session(backend, config, started_at, is_attached=True, address=address))
 
 
 def _show(outputs: list[Output]) -> None:

@@ -48,56 +48,6 @@ def scene(
     }  # fmt: skip
 
 
-def deltas(
-    first: dict[str, Any], count: int, each: int, *, every_us: int = 100 * MS, weight: int = 1
-) -> list[dict[str, Any]]:
-    """Return frames that follow a snapshot, with so many new tasks in each."""
-    chance = random.Random(11)
-    found, last_id, now_us = [], max(task[0] for task in first["tasks"]), first["now_us"]
-    totals, workers = dict(first["totals"]), len(first["lanes"]) - 1
-    for number in range(count):
-        took_us = max(2, every_us * workers // max(1, each))
-        tasks: list[list[Any]] = []
-        for at in range(each):
-            last_id += 2
-            start_us = now_us + at // workers * took_us
-            end_us = start_us + int(took_us * chance.uniform(0.4, 0.95))
-            tasks.append(
-                [
-                    last_id,
-                    chance.choice((0, 1, 2, 4)),
-                    at % workers,
-                    now_us,
-                    start_us,
-                    end_us,
-                    0,
-                    0,
-                    1,
-                    0,
-                    [],
-                    weight,
-                ]
-            )
-        now_us += every_us
-        totals["finished"] += each * weight
-        lanes = [
-            [
-                *lane[:7],
-                now_us - 3 * MS,
-                lane[8],
-                min(1000, lane[9] // 2 + chance.randrange(500)),
-                lane[10] + number * MS * MS,
-            ]
-            for lane in first["lanes"]
-        ]
-        found.append({
-            **first, "kind": "delta", "seq": first["seq"] + 1 + number, "now_us": now_us,
-            "totals": dict(totals), "cells": [], "nodes": [], "edges": [], "errors": [], "logs": [],
-            "tasks": tasks, "lanes": lanes, "bins": {**first["bins"], "all": False, "lanes": {}},
-        })  # fmt: skip
-    return found
-
-
 def _tasks(count: int, workers: int, chance: random.Random) -> tuple[list[list[Any]], list[int]]:
     free_us = [120 * MS + 9 * MS * worker for worker in range(workers)]
     tasks: list[list[Any]] = []

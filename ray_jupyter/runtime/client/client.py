@@ -1,8 +1,8 @@
 """``Client``: the operations of the API on the local runtime, for one process.
 
 Lives here: calls of functions and actors, and ``put``. Does not: waiting for objects and
-loading them (``objects``, which this class extends), packing arguments (``arguments``), pickling functions (``functions``), running
-tasks (``processes.worker``, which extends this class).
+loading them (``objects``, which this class extends), packing arguments (``arguments``), pickling
+functions (``functions``), running tasks (``processes.worker``, which extends this class).
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def main(settings: dict[str, Any]) -> None:
             (``sys.path``), ``namespace`` (of actors' names), ``preload`` (modules),
             ``log_to_driver`` (whether what tasks print goes to the drivers), ``connect``
             ("module:function" that a worker calls with its client, to make the API work inside
-            tasks), ``prepare`` (of the same form: called in every worker), ``door_fd`` (inherited, may be ``None``) and ``door_path``, ``facts`` (what
-            visitors are told).
+            tasks), ``prepare`` (of the same form: called in every worker), ``door_fd`` (inherited,
+            may be ``None``) and ``door_path``, ``facts`` (what visitors are told).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     driver = socket.socket(fileno=settings["driver_fd"])

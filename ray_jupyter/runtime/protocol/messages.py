@@ -84,9 +84,9 @@ Arguments are pickled bytes; ``held`` are references inside them. Outputs are by
 small value without references inside), or a list of (``Descriptor``, references inside).
 
 A ``Descriptor`` says how to get at a value: ``bytes`` (it is the value), or a tuple that
-begins with ``STORED`` (offset, size, what it looks like), ``SPILLED`` (path, size, the same), ``FAILED`` (pickled error, and
-the number of attempts if there were several),
-``SYSTEM_ERROR`` (error name, text) or ``ACTOR_ERROR`` (text, pickled error or None).
+begins with ``STORED`` (offset, size, what it looks like), ``SPILLED`` (path, size, the same),
+``FAILED`` (pickled error, and the number of attempts if there were several), ``SYSTEM_ERROR``
+(error name, text) or ``ACTOR_ERROR`` (text, pickled error or None).
 """
 
 from __future__ import annotations
