@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from ray_jupyter.runtime.protocol.messages import STREAMING, TASK
@@ -35,3 +36,21 @@ messages = st.lists(
     max_size=5,
 )
 """One frame's messages."""
+
+
+def conversations(examples: int, steps: int) -> settings:
+    """Settings of a state machine: so many examples by default, more or fewer if the profile says so.
+
+    Args:
+        examples: how many for a profile that has 100, as ``ci`` has.
+        steps: at most so many rules an example.
+
+    Returns:
+        What ``TestCase.settings`` may be.
+    """
+    profile = settings.get_profile(settings.get_current_profile_name())
+    return settings(
+        max_examples=max(1, examples * profile.max_examples // 100),
+        stateful_step_count=steps,
+        deadline=None,
+    )

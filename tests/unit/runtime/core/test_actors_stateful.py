@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -12,6 +11,7 @@ from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol import messages as m
 from ray_jupyter.testing.models import ActorModel
+from ray_jupyter.testing.strategies import conversations
 
 ACTOR, DRIVER = 10, 0
 SELDOM = st.sampled_from((False,) * 9 + (True,))
@@ -142,4 +142,4 @@ class ActorMachine(RuleBasedStateMachine):
 
 
 TestActors = ActorMachine.TestCase
-TestActors.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestActors.settings = conversations(100, 50)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ray_jupyter.runtime.core.allocator import PAGE_BYTES, Allocator, round_up
 from ray_jupyter.testing.memory_models import PageModel
+from ray_jupyter.testing.strategies import conversations
 
 ADDRESS_BYTES = 24 * PAGE_BYTES
 
@@ -82,4 +82,4 @@ class AllocatorMachine(RuleBasedStateMachine):
 
 
 TestAllocator = AllocatorMachine.TestCase
-TestAllocator.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAllocator.settings = conversations(150, 40)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -14,7 +13,7 @@ from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.ids import first_id
 from ray_jupyter.runtime.protocol.messages import ERROR, OK, RETRYABLE_ERROR, STORED, STREAMING
 from ray_jupyter.testing.models import CoreModel
-from ray_jupyter.testing.strategies import definitions
+from ray_jupyter.testing.strategies import conversations, definitions
 
 DRIVER = 0
 LIMIT_BYTES = 1 << 20
@@ -399,4 +398,4 @@ class CoreMachine(StreamRules):
 
 
 TestCore = CoreMachine.TestCase
-TestCore.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestCore.settings = conversations(120, 40)

@@ -202,6 +202,21 @@ def test_what_is_inside_and_an_error_is_needed(session: Any) -> None:
     assert "needs object a, which is an error and has no task" in error_of(session, 12)
 
 
+def test_what_is_inside_and_cannot_be_made_again_is_needed(session: Any) -> None:
+    session.join(1)
+    session.submit(10, template=session.define(retries=0))
+    session(e.Put(0, [(11, b"box of 10", (10,))]))
+    session.finish_large(1, 10)
+    session.submit(12, template=session.define(), deps=(11,))
+    session.finish_large(1, 12)
+    session.spill(10, 12)
+    session.lose_file(10)
+    assert "(a) is not run again: it may run only once" in error_of(session, 10)
+    session.lose_file(12)
+    assert "(a) is not run again: it may run only once" in error_of(session, 12)
+    assert not session.state.tasks
+
+
 def test_what_is_deep_inside_is_not_searched_for(
     session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

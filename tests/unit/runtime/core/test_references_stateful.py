@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -14,6 +13,7 @@ from ray_jupyter.runtime.core.invariants import check
 from ray_jupyter.runtime.core.scheduler import SchedulerCore
 from ray_jupyter.runtime.protocol.messages import STORED
 from ray_jupyter.testing.memory_models import StoreModel
+from ray_jupyter.testing.strategies import conversations
 
 CLIENTS = (0, 1, 2)
 SIZE_BYTES = 4096
@@ -171,4 +171,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestStore.settings = conversations(150, 40)
