@@ -329,7 +329,7 @@ export class App implements Stage {
     const { model } = this;
     if (!model.session) return '';
     if (model.isOver) return `ended after ${duration(model.nowUs)}`;
-    if (!this.feed) return `as it was after ${duration(model.nowUs)}`;
+    if (!this.feed || model.isKept) return `as it was after ${duration(model.nowUs)}`;
     return live ? `● working · ${duration(model.nowUs)}` : `○ idle · ${duration(model.nowUs)}`;
   }
 

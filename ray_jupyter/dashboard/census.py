@@ -33,7 +33,9 @@ class Census:
         self.rows: list[list[Any]] = []
         self.is_news = False
         self.variables: Callable[[], dict[int, list[str]]] = dict
-        self._looks: dict[int, str] = {}
+        self._looks: dict[bytes, str] = {}
+        """What the beginnings of pickles say that the last answer had; of this one, ``_read``."""
+        self._read: dict[bytes, str] = {}
         self._due_at_s = 0.0
 
     def forget(self) -> None:
@@ -52,7 +54,7 @@ class Census:
             self._row(row, model.maker(row[0]), names.get(row[0], []))
             for row in backend.query("census", CENSUS_ROWS, ANSWER_S)
         ]
-        self._looks = {row[0]: row[-1] for row in rows}
+        self._looks, self._read = self._read, {}
         self.is_news = self.is_news or rows != self.rows
         self.rows = rows
         took_s = time.monotonic() - began_s
@@ -60,6 +62,9 @@ class Census:
 
     def _row(self, told: tuple[Any, ...], maker: int, names: list[str]) -> list[Any]:
         *facts, kinds, look = told
-        if isinstance(look, bytes):  # it never changes: its beginning is read once
-            look = self._looks[told[0]] if told[0] in self._looks else glance(look)
+        if isinstance(
+            look, bytes
+        ):  # read once, not every second; a task that runs again makes another
+            read = self._looks.get(look)
+            look = self._read[look] = glance(look) if read is None else read
         return [*facts, maker, [name[:_NAME_MAX] for name in names], list(kinds), look]

@@ -225,8 +225,10 @@ def test_it_survives_a_reload_while_busy_and_a_restart_of_the_kernel(open_page: 
     page.reload_while_busy(2)
     session = page.app.get_attribute("data-session")
     page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    page.app.get_by_text("ended after").wait_for()
     page.ready()
     page.run(0)
+    page.app.and_(page.page.locator(f".app:not([data-session='{session}'])")).wait_for()
     page.page.evaluate("jupyterapp.commands.execute('ray-jupyter:open-dashboard')")
     panel = page.page.locator("#ray-jupyter-dashboard .app")
     page.wait_for(
@@ -262,6 +264,7 @@ def test_without_a_kernel_the_saved_picture_is_seen_also_untrusted(
     reopened = type(page)(lab, context, name)
     reopened.open(with_kernel=False)
     reopened.app.get_by_role("button", name="load, cell").wait_for()
+    reopened.app.get_by_text("as it was after").wait_for()
     assert (
         reopened.page.evaluate("jupyterapp.shell.currentWidget.content.widgets[0].model.trusted")
         is False

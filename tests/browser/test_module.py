@@ -108,6 +108,18 @@ def test_a_click_is_one_also_where_rows_change_while_the_button_is_down(page: An
     assert row.get_attribute("aria-selected") == "true"
 
 
+def test_the_selected_task_is_not_built_anew_while_it_runs(page: Any) -> None:
+    page.get_by_role("tab", name="Tasks").click()
+    take(page, running(3))
+    page.locator("tr[data-task='103']").click()
+    cancel = page.get_by_role("button", name="Cancel this task")
+    cancel.evaluate("e => { e.dataset.same = 1; }")
+    taker = [[7, 0, 0, 1, 2, 900, 0, 0, 1, 0, [103], 1]]
+    take(page, running(3) | {"seq": 2, "now_us": 5 * 10**6, "tasks": taker})
+    page.locator(".detail").get_by_text("5.00 s").wait_for()
+    assert cancel.get_attribute("data-same") == "1", "a click on it must not be lost"
+
+
 def test_rows_rest_under_the_pointer(page: Any) -> None:
     def order() -> Any:
         return page.locator("tbody:visible tr").evaluate_all(

@@ -10,6 +10,8 @@ const FRAME = 'ray_dashboard_frame';
 /** A kernel says that it has loaded the extension: from now on it answers. */
 const HELLO = 'ray_dashboard_hello';
 const REQUEST = 'ray_dashboard_request';
+/** What a kernel's status says when the one before has gone; frames may still come while it is `restarting`. */
+const GONE: ReadonlySet<string> = new Set(['restarting', 'autorestarting', 'starting', 'terminating', 'dead']);
 
 /**
  * Listens for as long as the notebook is open. Listening needs no handshake: after a reload of the
@@ -33,15 +35,32 @@ export class KernelFeed implements Feed {
         if (this.watchers) this.start();
       }
     });
+    // A kernel that goes says nothing more: what ran in it has ended.
+    context.statusChanged.connect((_, status) => {
+      if (GONE.has(status)) this.end();
+    });
+    context.kernelChanged.connect((_, { oldValue }) => {
+      if (oldValue) this.end();
+    });
+  }
+
+  private end(): void {
+    const { last } = this;
+    if (!last || last.is_over) return;
+    const { version, session, seq, now_us, totals, bins } = last;
+    this.hear({
+      version, session, kind: 'delta', seq: seq + 1, now_us, totals: { ...totals, live: 0 }, cells: [], nodes: [], edges: [], lanes: [], tasks: [],
+      errors: [], bins: { width_us: bins.width_us, lanes: {}, all: false }, is_over: true
+    });
   }
 
   /**
-   * Somebody looks: have the kernel send frames, now or when it has loaded the extension. Who does
-   * not look costs nothing. Returns what tells that nobody looks any more.
+   * Somebody looks: have the kernel send frames, when it has loaded the extension, and now if it may
+   * be asked. Who does not look costs nothing. Returns what tells that nobody looks any more.
    */
-  watch(): () => void {
+  watch(asks = true): () => void {
     this.watchers++;
-    if (!this.last) this.start();
+    if (asks && !this.last) this.start();
     return () => {
       this.watchers--;
     };

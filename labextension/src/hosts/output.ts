@@ -15,6 +15,7 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
   private app: App | undefined;
   private snapshot: Frame | null = null;
   private view: string | undefined;
+  private unwatch: (() => void) | undefined;
 
   constructor(private readonly mime: string, private readonly notebooks: Notebooks) {
     super();
@@ -36,6 +37,8 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
   }
 
   protected override onBeforeDetach(): void {
+    this.unwatch?.();
+    this.unwatch = undefined;
     this.app?.dispose();
     this.app = undefined;
   }
@@ -43,7 +46,7 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
   private open(): void {
     if (this.app) {
       if (this.snapshot) this.app.take(this.snapshot);
-      return;
+      return; // it came from the kernel: a file has one only
     }
     const panel = this.notebooks.around(this.node);
     const snapshot = this.snapshot;
@@ -54,12 +57,14 @@ export class OutputView extends Widget implements IRenderMime.IRenderer {
     const live = this.notebooks.feedOf(panel);
     const feed: Feed = {
       subscribe: take => {
-        if (snapshot) take(snapshot);
+        if (snapshot) take({ ...snapshot, is_kept: live.last?.session !== snapshot.session });
         return live.subscribe(take);
       },
       request: request => live.request(request),
       see: (who, looks) => live.see(who, looks)
     };
+    // It follows the next kernel, which says when it can be asked; this one sends frames already.
+    this.unwatch = live.watch(false);
     this.app = mount(this.node, feed, { ...this.notebooks.hostOf(panel), tab: this.view });
   }
 }

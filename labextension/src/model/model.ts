@@ -84,6 +84,8 @@ export class Model {
   seq = 0;
   nowUs = 0;
   isOver = false;
+  /** It is a picture from a notebook's file, and nothing has been heard since. */
+  isKept = false;
   startedMs = 0;
   totals: Record<string, number> = {};
   cells: { id: string; label: string }[] = [];
@@ -123,6 +125,7 @@ export class Model {
     this.nowUs = frame.now_us;
     this.totals = frame.totals;
     this.isOver = frame.is_over ?? false;
+    this.isKept = frame.is_kept ?? false;
     for (const [place, id, label] of frame.cells) this.cells[place] = { id, label };
     for (const row of frame.nodes) this.takeNode(row);
     for (const [place, from, to, kind, count] of frame.edges) {

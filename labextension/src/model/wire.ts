@@ -69,6 +69,8 @@ export interface Frame {
   logs?: LogRow[];
   hints?: string[];
   is_over?: boolean;
+  /** It comes from a notebook's file: nothing says that the session is still there. Only hosts set it. */
+  is_kept?: boolean;
   /** Somebody said that nobody looks: frames are rare until somebody who does objects. */
   is_slow?: boolean;
   started_ms?: number;

@@ -1,6 +1,6 @@
 /** The selected task or function in full, and what can be done with it. */
 
-import { button, el } from '../drawing/dom';
+import { button, el, say } from '../drawing/dom';
 import { colourAt } from '../drawing/palette';
 import type { Task } from '../model/model';
 import type { Answer } from '../model/wire';
@@ -19,14 +19,18 @@ export interface Actions {
 export class Detail {
   readonly element = el('aside', { class: 'detail', 'aria-label': 'The selected task', hidden: true });
   private shown = '';
+  /** For how long it has been running; said anew with each frame, and nothing around it is. */
+  private readonly clock = el('dd');
 
   constructor(private readonly actions: Actions) {}
 
   update(stage: Stage): void {
     const task = stage.task ? stage.model.task(stage.task) : undefined;
+    const ended = task && task.endUs >= 0 ? `${stage.model.errors.get(task.id)?.text ?? ''}|${stage.relations.takersOf(task.id).length}` : '';
     const state = task
-      ? `${task.id}|${task.endUs}|${stage.model.errors.get(task.id)?.text ?? ''}|${stage.relations.takersOf(task.id).length}|${outcomeOf(task)}|${JSON.stringify(stage.givenTo(task.id) ?? '')}`
+      ? `${task.id}|${task.endUs}|${ended}|${outcomeOf(task)}|${JSON.stringify(stage.givenTo(task.id) ?? '')}`
       : stage.node >= 0 ? `n${stage.node}|${stage.model.revision >> 2}` : '';
+    if (task && task.endUs < 0) say(this.clock, duration(stage.model.nowUs - task.startUs));
     this.element.hidden = !state;
     if (!state || state === this.shown) return;
     this.shown = state;
@@ -62,7 +66,7 @@ export class Detail {
     const { model, relations } = stage;
     const lane = model.lanes[task.lane];
     const isRunning = task.endUs < 0;
-    const error = model.errors.get(task.id);
+    const error = isRunning ? undefined : model.errors.get(task.id); // it had one the time before
     const acts = el('div', { class: 'acts' });
     const { cancel, resume } = this.actions;
     const given = stage.givenTo(task.id);
@@ -76,7 +80,7 @@ export class Detail {
       facts([
         ['state', outcomeOf(task)],
         ['began', task.startUs < 0 ? 'never' : moment(task.startUs, 100_000)],
-        [isRunning ? 'for' : 'took', task.startUs < 0 ? '' : duration((isRunning ? model.nowUs : task.endUs) - task.startUs)],
+        [isRunning ? 'for' : 'took', task.startUs < 0 ? '' : isRunning ? this.clock : duration(task.endUs - task.startUs)],
         ['waited', !isRunning && task.startUs >= 0 ? duration(Math.max(0, task.startUs - task.submitUs)) : ''],
         ['worker', lane ? `${nameOf(lane)}, pid ${lane.pid}` : ''],
         ['attempt', task.attempt ? String(task.attempt + 1) : ''],
@@ -125,6 +129,7 @@ function argumentsOf(given: Answer): HTMLElement {
   return el('div', {}, 'arguments', facts(rows.map(([name, text], index) => [name || String(index + 1), text])));
 }
 
-function facts(rows: readonly (readonly [string, string])[]): HTMLElement {
-  return el('dl', {}, ...rows.filter(([, value]) => value !== '').flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));
+function facts(rows: readonly (readonly [string, string | HTMLElement])[]): HTMLElement {
+  const shown = rows.filter(([, value]) => value !== '');
+  return el('dl', {}, ...shown.flatMap(([name, value]) => [el('dt', {}, name), typeof value === 'string' ? el('dd', {}, value) : value]));
 }

@@ -51,7 +51,7 @@ export class TasksView implements View {
     set(this.failedButton, { 'aria-pressed': String(this.failedOnly) });
     const { tasks: shown, all } = this.found(stage, SHOWN_MAX);
     const text = shown.length < all ? `the first ${count(shown.length)} of ${count(all)} tasks` : `${count(all)} tasks`;
-    say(this.note, `${text} that are known one by one`);
+    say(this.note, `${text}${stage.node >= 0 ? ` of ${stage.model.nameOf(stage.node)}` : ''} that are known one by one`);
     const heading = (order: Order, name: string, number = false): { text: string; number: boolean; sort: () => void; direction?: 1 | -1 } => ({
       text: name, number, sort: () => this.sort(order), ...(this.order === order ? { direction: this.direction } : {})
     });
@@ -134,8 +134,8 @@ export class TasksView implements View {
     const { model } = stage;
     const error = model.errors.get(task.id);
     const lane = model.lanes[task.lane];
-    const text = error ? error.text || error.type : '';
     const isRunning = task.endUs < 0;
+    const text = error && !isRunning ? error.text || error.type : ''; // what runs once more has had one
     const took = isRunning ? model.nowUs - task.startUs : task.endUs - task.startUs;
     return {
       key: `${task.id}`, task: task.id, selected: task.id === stage.task, failed: task.failed,
