@@ -31,12 +31,17 @@ def getpid() -> int:
     return os.getpid()
 
 
+def tell(path: Path, pid: int) -> None:
+    """Write a file that is whole as soon as it is there."""
+    path.with_suffix(".new").write_text(str(pid))
+    path.with_suffix(".new").rename(path)
+
+
 @ray.remote
 def announce(path: Path, gate: Path) -> int:
-    """Write the worker's pid to a new file; return the number of the attempt at the gate."""
+    """Tell the worker's pid; return the number of the attempt at the gate."""
     number = attempt(path.with_suffix(".log"))
-    path.with_suffix(".new").write_text(str(os.getpid()))
-    path.with_suffix(".new").rename(path)
+    tell(path, os.getpid())
     while number == 1 and not gate.exists():
         pass
     return number
@@ -273,8 +278,7 @@ def test_a_grandchild_outlives_its_worker(tmp_path: Path, close_fds: bool) -> No
             [sys.executable, "-c", "import threading; threading.Event().wait()"],
             close_fds=close_fds,
         )
-        path.with_suffix(".new").write_text(str(child.pid))
-        path.with_suffix(".new").rename(path)
+        tell(path, child.pid)
         crash(Ending.SIGKILL)
 
     ref = starts.remote(tmp_path / "pid")
@@ -291,8 +295,7 @@ def test_a_forked_grandchild_holds_the_stream(tmp_path: Path) -> None:
         pid = os.fork()
         if not pid:
             signal.pause()
-        path.with_suffix(".new").write_text(str(pid))
-        path.with_suffix(".new").rename(path)
+        tell(path, pid)
         crash(Ending.SIGSEGV)
 
     ref = forks.remote(tmp_path / "pid")
