@@ -87,9 +87,12 @@ class Backend(Protocol):
         """The machine of this process, as ``nodes`` calls it."""
 
     def begin_cell(self) -> int:
-        """Have what this process submits from now on counted as one cell; return the cell's id.
+        """Have what this process submits from now on counted as one cell; return the cell's id."""
 
-        Ids of tasks submitted in it are larger, those of earlier ones smaller.
+    def cell_of(self, object_id: int) -> int | None:
+        """Return the id of the cell in which this process made an object, a task or an actor.
+
+        0 if in none; ``None`` if it was another process, or is forgotten. Also after ``shutdown``.
         """
 
     def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:

@@ -53,6 +53,7 @@ class InlineBackend(InlineRunner):
         super().__init__(config)
         self.namespace = config.namespace
         self.drop = self._store.drop
+        self.cell_of = self._cells.of
         self.gpu_ids = self._places.gpu_ids
         self.show: Callable[[list[Output]], object] = _never
         """Not called: tasks print here."""
@@ -61,7 +62,7 @@ class InlineBackend(InlineRunner):
 
     def begin_cell(self) -> int:
         """See ``Backend``. Nobody waits while tasks run here: there is nothing to count."""
-        return self._tables.begin_cell(self._store.mint(1))
+        return self._cells.begin(self._store.mint(1))
 
     # Tasks and actors
 

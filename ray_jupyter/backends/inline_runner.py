@@ -32,7 +32,9 @@ from ray_jupyter.errors import (
     SerializationError,
 )
 from ray_jupyter.runtime.client import captured
+from ray_jupyter.runtime.client.cell_ids import CellIds
 from ray_jupyter.runtime.client.running import RUNNING
+from ray_jupyter.runtime.protocol.ids import DRIVER_ID
 from ray_jupyter.runtime.protocol.messages import SHOWS_ERRORS
 from ray_jupyter.runtime.protocol.specs import STREAMS, TaskTemplate
 from ray_jupyter.runtime.store.serialization import serialize
@@ -58,7 +60,10 @@ class InlineRunner(InlineReports):
         self._actors = InlineActors(self._store.drop, self._places.release)
         self._streams = InlineStreams(self._store, self._journal, self._places, self._actors)
         self._here = threading.local()
-        self._tables = Tables(self._store, self._journal, self._actors, config.inline_max_bytes)
+        self._cells = CellIds(DRIVER_ID)
+        self._tables = Tables(
+            self._store, self._journal, self._actors, self._cells, config.inline_max_bytes
+        )
 
     def stack(self) -> Sequence[object]:
         """Return the attempts of this thread; see ``Backend.stack``."""

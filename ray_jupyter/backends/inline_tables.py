@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import heapq
 import os
-from bisect import bisect
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 from ray_jupyter.backends.inline_actors import InlineActors
 from ray_jupyter.backends.inline_store import RECORD_FIELDS, InlineStore, Journal, kind_of
+from ray_jupyter.runtime.client.cell_ids import CellIds
 from ray_jupyter.runtime.client.versions import version_of
 from ray_jupyter.runtime.protocol import changes
 from ray_jupyter.runtime.protocol.messages import ACTOR, TASK
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.protocol.tables import SUMMARIES, TASK_TYPES, Row, memory, select
-
-_CELLS_MAX = 1_000
 
 
 class Tables:
@@ -31,18 +29,20 @@ class Tables:
         store: values and references.
         journal: calls.
         actors: those that somebody has a handle of, alive or dead.
+        cells: of the one process.
         inline_max_bytes: larger values count as being in memory, not in messages.
     """
 
     def __init__(
-        self, store: InlineStore, journal: Journal, actors: InlineActors, inline_max_bytes: int
-    ) -> None:
+        self, store: InlineStore, journal: Journal, actors: InlineActors, cells: CellIds,
+        inline_max_bytes: int,
+    ) -> None:  # fmt: skip
         self._store = store
         self._journal = journal
         self._actors = actors
         self._inline_max_bytes = inline_max_bytes
         self._pid = os.getpid()
-        self._cells: deque[int] = deque(maxlen=_CELLS_MAX)
+        self._cells = cells
         self._tables: dict[str, Callable[[], Iterator[Row]]] = {
             "tasks": self._tasks,
             "actors": self._actor_rows,
@@ -50,14 +50,8 @@ class Tables:
             "workers": self._workers,
         }
 
-    def begin_cell(self, cell_id: int) -> int:
-        """Note that what has larger ids belongs to this cell; return it."""
-        self._cells.append(cell_id)
-        return cell_id
-
     def _cell_of(self, task_id: int) -> int:
-        place = bisect(self._cells, task_id)
-        return self._cells[place - 1] if place else 0
+        return self._cells.of(task_id) or 0
 
     def answer(self, question: str, argument: Any) -> Any:
         """Return the answer to ``list``, ``summarize``, ``memory`` or ``trace``.

@@ -72,6 +72,7 @@ class LocalBackend:
     failed_call: Callable[[int], FailedCall]
     resume: Callable[[int, TaskTemplate | None], list[str]]
     begin_cell: Callable[[], int]
+    cell_of: Callable[[int], int | None]
     open_stream: Callable[[int, int], None]
     close_stream: Callable[[int], object]
     next_item: Callable[[int, float | None, Callable[[int], Any]], Any]
@@ -140,6 +141,7 @@ class LocalBackend:
             "renew_workers", "begin_cell",
         ):  # fmt: skip
             setattr(self, method, getattr(client, method))
+        self.cell_of = client.cells.of
         self.held_here = partial(holding.held_here, client)
         self.failed_call, self.resume = client.failed.call, client.failed.resume
         captured.fetch = client.failed.argument

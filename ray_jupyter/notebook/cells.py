@@ -1,12 +1,10 @@
 """Which cell is running, and which one a task was submitted in.
 
-The ids of a process's tasks grow, so a cell is where its ids begin. What a task submits belongs to the
-cell of the task, of the driver, that it descends from: its *root*.
+What a task submits belongs to the cell of the task, of the driver, that it descends from: its *root*.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +12,6 @@ from ray_jupyter import session
 from ray_jupyter.backends.base import Backend
 from ray_jupyter.notebook import Shell
 from ray_jupyter.notebook.lines import Budget
-from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
 
 
 @dataclass(eq=False)
@@ -59,8 +56,8 @@ class Cells:
         number = len(shell.history_manager.input_hist_parsed) - 1
         self._counted_ahead = max(0, min(1, shell.execution_count - number))
         self.current = Cell()
-        self._ids: list[int] = []
-        self._cells: list[Cell] = []
+        self._backend: Backend | None = None
+        self._by_id: dict[int, Cell] = {}
 
     def begin(self) -> None:
         """A cell begins: what is submitted from now on belongs to it."""
@@ -77,31 +74,25 @@ class Cells:
 
     def attach(self, backend: Backend) -> None:
         """The session is there, perhaps only now; see ``session.on_attach``."""
+        if backend is not self._backend:
+            self._backend, self._by_id = backend, {}
         cell = self.current
-        if self._cells and self._cells[-1].session_id != backend.session_id:
-            self._ids, self._cells = [], []
         cell.id, cell.session_id = backend.begin_cell(), backend.session_id
-        self._ids.append(cell.id)
-        self._cells.append(cell)
+        self._by_id[cell.id] = cell
 
     def of(self, root: int) -> Cell:
         """Return the cell of a task; the current one if it is none of ours."""
-        if not self._ids or root >> COUNTER_BITS != self._ids[0] >> COUNTER_BITS:
-            return self.current
-        return self._cells[max(0, bisect_right(self._ids, root) - 1)]
+        return self.which(root) or self.current
 
     def which(self, object_id: int) -> Cell | None:
         """Return the cell that made an object of ours, or submitted the task that does."""
-        if not self._ids or object_id >> COUNTER_BITS != self._ids[0] >> COUNTER_BITS:
-            return None
-        place = bisect_right(self._ids, object_id) - 1
-        return self._cells[place] if place >= 0 else None
+        found = self._backend.cell_of(object_id) if self._backend is not None else None
+        return self._by_id.get(found) if found else None
 
     def newest_first(self) -> list[Cell]:
         """Return the cells of this session."""
-        return self._cells[::-1]
+        return list(self._by_id.values())[::-1]
 
     def numbered(self, number: int) -> Cell | None:
         """Return the last run of ``In[number]`` in this session."""
-        found = (cell for cell in reversed(self._cells) if cell.number == number)
-        return next(found, None)
+        return next((cell for cell in self.newest_first() if cell.number == number), None)

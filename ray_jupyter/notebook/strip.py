@@ -58,6 +58,8 @@ def progress(
     elapsed_ns = max(0, now_ns - report["first_ns"])
     workers = len(report["pids"])  # none where they may be on other machines
     lines.append(_seconds(elapsed_ns) + (f" · {counted(workers, 'worker')}" if workers else ""))
+    if report["lacking"]:
+        lines.append(f"hint: {report['lacking']}")
     return "\n".join(lines)
 
 

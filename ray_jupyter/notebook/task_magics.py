@@ -19,7 +19,6 @@ from ray_jupyter.notebook.logs import Line
 from ray_jupyter.notebook.stopping import cancel_cell, cancel_tasks
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
-from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
 
 _NEWEST = ""
 
@@ -110,11 +109,8 @@ class TaskMagics(MagicGroup):
 
     def _cancel(self, backend: Backend, arguments: argparse.Namespace) -> int:
         if arguments.all:
-            first = self.extension.cells.current.id >> COUNTER_BITS
             rows = backend.query("unfinished")
-            tasks = [
-                (row[0], False) for row in rows if not row[1] and row[0] >> COUNTER_BITS == first
-            ]
+            tasks = [(r[0], False) for r in rows if not r[1] and backend.cell_of(r[0]) is not None]
         elif arguments.cell is None:
             tasks = [(i, False) for text in arguments.refs for i in _ids(text, self.shell.user_ns)]
             unfinished = {

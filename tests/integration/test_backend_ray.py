@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter.testing import clusters
 from ray_jupyter.testing.backend_suite import (
     Backend2016Tests,
     BackendResourceTests,
@@ -20,13 +21,11 @@ from ray_jupyter.testing.backend_suite import (
 )
 from ray_jupyter.testing.suite.base import echo
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
-
-from ray.cluster_utils import Cluster
+pytest.importorskip("ray", reason=clusters.MISSING)
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
+    clusters.LEAKS,
 ]
 
 ARGUMENTS: dict[str, str] = {}
@@ -35,20 +34,13 @@ ARGUMENTS: dict[str, str] = {}
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """A head node; its processes report to it ten times a second instead of once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_task_events_report_interval_ms", "100")
-        patch.setenv("RAY_task_retry_delay_ms", "1")
-        patch.delenv("RAY_ADDRESS", raising=False)
-        started = Cluster(
-            initialize_head=True,
-            head_node_args={
-                "num_cpus": 4, "num_gpus": 2, "resources": {"disk": 2}, "include_dashboard": False,
-                "object_store_memory": 100_000_000,
-            },
-        )  # fmt: skip
+    node = {
+        "num_cpus": 4, "num_gpus": 2, "resources": {"disk": 2}, "object_store_memory": 100_000_000,
+    }  # fmt: skip
+    env = {**clusters.REPORTS_OFTEN, "RAY_task_retry_delay_ms": "1"}
+    with clusters.a_cluster(node, env=env) as started:
         ARGUMENTS["address"] = started.address
         yield
-        started.shutdown()
 
 
 class TestRay(BackendTests):

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ray_jupyter.testing import clusters
 from ray_jupyter.testing.examples import check_example, examples_of
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
-
-from ray.cluster_utils import Cluster
+pytest.importorskip("ray", reason=clusters.MISSING)
 
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster.backend import RayClusterBackend
@@ -25,14 +24,8 @@ EXAMPLES = examples_of(PAGE)
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A cluster of one node."""
-    started = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 2, "include_dashboard": False, "object_store_memory": 80_000_000,
-        },
-    )  # fmt: skip
-    yield str(started.address)
-    started.shutdown()
+    with clusters.a_cluster() as started:
+        yield str(started.address)
 
 
 def test_there_are_examples() -> None:

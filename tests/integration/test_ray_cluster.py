@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -20,36 +19,26 @@ import pytest
 import ray_jupyter as ray
 from ray_jupyter import session
 from ray_jupyter.scheduling_strategies import NodeAffinitySchedulingStrategy
+from ray_jupyter.testing import clusters
 from ray_jupyter.testing.suite.base import eventually, wait_for_file
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
-
-from ray.cluster_utils import Cluster
-
-from ray_jupyter.backends.ray_cluster.watching import knock
+pytest.importorskip("ray", reason=clusters.MISSING)
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
+    clusters.LEAKS,
     pytest.mark.slow,
     pytest.mark.timeout(120),
 ]
-NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+ONE_CPU = {"num_cpus": 1}
 
 
 @contextlib.contextmanager
-def a_cluster() -> Iterator[Any]:
+def a_head() -> Iterator[Any]:
     """Start a head with one CPU and the resource ``head``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_task_events_report_interval_ms", "100")
-        patch.setenv("RAY_health_check_period_ms", "500")
-        patch.delenv("RAY_ADDRESS", raising=False)
-        started = Cluster(initialize_head=True, head_node_args={**NODE, "resources": {"head": 9}})
-        try:
-            yield started
-        finally:
-            ray.shutdown()
-            started.shutdown()
+    env = {**clusters.REPORTS_OFTEN, "RAY_health_check_period_ms": "500"}
+    with clusters.a_cluster({**ONE_CPU, "resources": {"head": 9}}, env=env) as started:
+        yield started
 
 
 def where() -> str:
@@ -58,8 +47,8 @@ def where() -> str:
 
 
 def test_two_nodes_work_and_one_is_killed() -> None:
-    with a_cluster() as cluster:
-        second = cluster.add_node(**NODE, resources={"second": 9})
+    with a_head() as cluster:
+        second = cluster.add_node(**{**clusters.NODE, **ONE_CPU}, resources={"second": 9})
         ray.init(cluster.address)
         assert len([node for node in ray.nodes() if node["Alive"]]) == 2
         ask = ray.remote(num_cpus=0)(where)
@@ -163,7 +152,7 @@ def run(program: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_killed_driver_ends_its_own_job_only(tmp_path: Path) -> None:
-    with a_cluster() as cluster:
+    with a_head() as cluster:
         ray.init(cluster.address)
         mine = ray.remote(_Meeting).options(name="mine").remote()
         program = textwrap.dedent(f"""
@@ -214,7 +203,7 @@ def test_nodes_without_our_package_get_it(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path))
         patch.chdir(tmp_path / "empty")  # Ray lets workers import from where the driver is
-        with a_cluster() as cluster:
+        with a_head() as cluster:
             ray.init(cluster.address)
             assert ray.get(ray.remote(lambda x: x + 1).remote(ray.put(1))) == 2
             found = ray.get(ray.remote(lambda: ray.__file__).remote())
@@ -226,7 +215,7 @@ def test_other_versions_are_found_at_connect() -> None:
     import ray as itself
     from ray.experimental import internal_kv
 
-    with a_cluster() as cluster:
+    with a_head() as cluster:
         itself.init(cluster.address, log_to_driver=False)
         key, space = b"CLUSTER_METADATA", b"cluster"
         told = json.loads(internal_kv._internal_kv_get(key, namespace=space))
@@ -246,7 +235,7 @@ def test_nobody_answers() -> None:
 def test_ray_itself_must_not_be_connected() -> None:
     import ray as itself
 
-    with a_cluster() as cluster:
+    with a_head() as cluster:
         itself.init(cluster.address, log_to_driver=False)
         try:
             with pytest.raises(RuntimeError, match="connected to Ray already"):
@@ -268,14 +257,14 @@ def test_what_tasks_print_is_told_with_its_task(tmp_path: Path) -> None:
         print("wrong", file=sys.stderr)
         ray.get(child.remote())
 
-    with a_cluster() as cluster:
+    with a_head() as cluster:
         ray.init(cluster.address)
         session.connected().show = told.extend
-        before = session.connected().begin_cell()
+        cell = session.connected().begin_cell()
         ref = parent.remote()
         ray.get(ref)
         eventually(lambda: len(told) >= 4)
-        assert ref.id > before
+        assert session.connected().cell_of(ref.id) == cell
         assert {(root, stream, text) for root, _, _, _, stream, text in told} == {
             (ref.id, 1, b"one\n"), (ref.id, 1, b"two\n"), (ref.id, 2, b"wrong\n"),
             (ref.id, 1, b"from the child\n"),
@@ -285,7 +274,7 @@ def test_what_tasks_print_is_told_with_its_task(tmp_path: Path) -> None:
 
 
 def test_cells_are_counted_and_their_tasks_can_be_cancelled(tmp_path: Path) -> None:
-    with a_cluster() as cluster:
+    with a_head() as cluster:
         ray.init(cluster.address)
         backend = session.connected()
         first = backend.begin_cell()
@@ -327,29 +316,26 @@ def failing() -> None:
 
 def test_through_the_client(tmp_path: Path) -> None:
     pytest.importorskip("grpc", reason="Ray's client needs grpcio: pip install 'ray[client]'")
-    with a_cluster() as cluster:
-        port = str(_free_port())
-        command = [sys.executable, "-m", "ray.util.client.server", "--host", "127.0.0.1"]
-        server = subprocess.Popen(
-            [*command, "--port", port, "--address", cluster.address, "--mode", "legacy"],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        try:
-            eventually(lambda: not knock(f"127.0.0.1:{port}"), 60)
-            ray.init(f"ray://127.0.0.1:{port}")
-            assert ray.get(ray.get(boxed.remote([ray.put(5)]))[0]) == 6
-            with pytest.raises(ValueError, match="in the cell"):
-                ray.get(failing.remote())
-            meeting = ray.remote(_Meeting).options(name="met").remote()
-            ray.get(ray.get_actor("met").arrive.remote(1))
-            assert ray.get(meeting.arrived.remote()) == 1
-            with pytest.raises(NotImplementedError, match="STREAMS"):
-                ray.remote(lambda: (yield 1)).remote()
-            assert session.connected().statistics()["workers"] >= 1
-            ray.shutdown()
-        finally:
-            server.terminate()
-            server.wait()
+    with a_head() as cluster, clusters.a_client_server(cluster) as (address, _):
+        ray.init(address)
+        assert ray.get(ray.get(boxed.remote([ray.put(5)]))[0]) == 6
+        with pytest.raises(ValueError, match="in the cell"):
+            ray.get(failing.remote())
+        meeting = ray.remote(_Meeting).options(name="met").remote()
+        ray.get(ray.get_actor("met").arrive.remote(1))
+        assert ray.get(meeting.arrived.remote()) == 1
+        with pytest.raises(NotImplementedError, match="STREAMS"):
+            ray.remote(lambda: (yield 1)).remote()
+        backend = session.connected()
+        assert backend.statistics()["workers"] >= 1
+        cell = backend.begin_cell()
+        kept = wait_for_file.remote(tmp_path / "never")
+        eventually(lambda: len(backend.query("cell_tasks", cell)) == 1)
+        [(task_id, _)] = backend.query("cell_tasks", cell)
+        backend.cancel(task_id, force=False, recursive=True)
+        with pytest.raises(ray.TaskCancelledError):
+            ray.get(kept, timeout=30)
+        eventually(lambda: backend.query("cell_tasks", cell) == [])
 
 
 @ray.remote
@@ -357,14 +343,8 @@ def boxed(box: list[Any]) -> list[Any]:
     return [ray.remote(lambda value: value + 1).remote(ray.get(box[0]))]
 
 
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
 def test_the_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with a_cluster() as cluster:
+    with a_head() as cluster:
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         assert ray.get(ray.remote(lambda: 1).remote()) == 1
         assert session.connected().name == "ray_cluster"

@@ -17,41 +17,27 @@ import pytest
 
 import ray_jupyter as ray
 from ray_jupyter import session
-from ray_jupyter.testing import leaks
+from ray_jupyter.testing import clusters
 from ray_jupyter.testing.suite.base import eventually, wait_for_file
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
-
-from ray.cluster_utils import Cluster
+pytest.importorskip("ray", reason=clusters.MISSING)
 
 from ray_jupyter.backends.ray_cluster.rows import Rows
 
 pytestmark = [
-    pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
+    clusters.LEAKS,
     pytest.mark.slow,
     pytest.mark.timeout(120),
 ]
-NODE = {
-    "num_cpus": 2, "num_gpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[Any]:
     """Two nodes, and a session; in the end no process of theirs is left."""
-    before = leaks.snapshot()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_task_events_report_interval_ms", "100")
-        patch.delenv("RAY_ADDRESS", raising=False)
-        started = Cluster(initialize_head=True, head_node_args={**NODE, "resources": {"head": 2}})
-        try:
-            started.add_node(**NODE, resources={"second": 2})
-            ray.init(started.address)
-            yield started
-        finally:
-            ray.shutdown()
-            started.shutdown()
-    eventually(lambda: not leaks.snapshot().processes.keys() - before.processes.keys())
+    nodes = [{"num_gpus": 1, "resources": {name: 2}} for name in ("head", "second")]
+    with clusters.a_cluster(*nodes) as started:
+        ray.init(started.address)
+        yield started
 
 
 @ray.remote
@@ -130,7 +116,7 @@ def test_an_error_is_the_user_s_own() -> None:
 
 
 def test_what_was_submitted_is_remembered_only_so_far() -> None:
-    rows = Rows(session.connected().job_id, int.from_bytes)
+    rows = Rows(session.connected().job_id)
     for number in range(100_001):
         rows.submitted(number, "many", "NORMAL_TASK")
     told = [row["task_id"] for row in rows.tasks() if row["name"] == "many"]
@@ -145,8 +131,14 @@ def test_gpus_are_numbered_on_each_node() -> None:
     placed = [gpus.options(resources={name: 1}).remote() for name in ("head", "second")]
     assert ray.get(placed) == [([0], "0")] * 2  # each node counts its own
     assert ray.get(gpus.options(num_gpus=0.5).remote()) == ([0], "0")
+    backend = session.connected()
+    cell = backend.begin_cell()
     never = gpus.options(num_gpus=2).remote()
     assert ray.wait([never], timeout=0) == ([], [never])
+    eventually(lambda: backend.query("cell", cell)["lacking"] != "")
+    told = backend.query("cell", cell)["lacking"]
+    assert told.startswith("gpus waits for a node with ")
+    assert "2 GPU" in told
     ray.cancel(never)
     with pytest.raises(ray.TaskCancelledError):
         ray.get(never, timeout=30)

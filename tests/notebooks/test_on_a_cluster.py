@@ -11,20 +11,19 @@ from typing import Any
 
 import pytest
 
+from ray_jupyter.testing import clusters
 from ray_jupyter.testing.suite.base import eventually
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray_jupyter[cluster]'")
+pytest.importorskip("ray", reason=clusters.MISSING)
 
 import ray as itself
-from ray.cluster_utils import Cluster
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.leaks_allowed("Ray keeps descriptors and threads after its shutdown"),
+    clusters.LEAKS,
     pytest.mark.slow,
     pytest.mark.timeout(180),
 ]
-NODE = {"num_cpus": 2, "object_store_memory": 80_000_000, "include_dashboard": False}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SETUP = """
 import pathlib, time, signal, os
@@ -47,13 +46,10 @@ def work(divisor, table):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RAY_ADDRESS", raising=False)
-        started = Cluster(initialize_head=True, head_node_args={**NODE, "resources": {"head": 9}})
-        started.add_node(**NODE, resources={"second": 9})
+    nodes = ({"resources": {"head": 9}}, {"resources": {"second": 9}})
+    with clusters.a_cluster(*nodes, env={}) as started:
         yield str(started.address)
         itself.shutdown()
-        started.shutdown()
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import ray
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster.calls import (
     Registered,
+    RemoteFunction,
     actor_class,
     method_options,
-    remote_function,
 )
 from ray_jupyter.backends.ray_cluster.faults import failed_call, translated
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 class RayClusterBackend(Refusals, Names):
-    """See ``Backend``. A worker's differs in that it mints no ids and ends nothing."""
+    """See ``Backend``. A worker's differs in that it remembers no ids and ends nothing."""
 
     name = "ray_cluster"
     lacks: frozenset[Capability] = frozenset({
@@ -73,7 +73,7 @@ class RayClusterBackend(Refusals, Names):
         self.session_id = _session_id(self.job_id)
         self._watch = watch
         self._is_driver = is_driver
-        self._ids = Ids(counts=is_driver)
+        self._ids = Ids(remembers=is_driver)
         self._streams = Streams(self._ids, watch)
         self._companion = b""
         if ray.util.client.ray.is_connected():
@@ -111,7 +111,11 @@ class RayClusterBackend(Refusals, Names):
 
     def begin_cell(self) -> int:
         """See ``Backend.begin_cell``."""
-        return self._cells.begin(self._ids.mint())
+        return self._ids.begin_cell()
+
+    def cell_of(self, object_id: int) -> int | None:
+        """See ``Backend.cell_of``."""
+        return self._ids.cell_of(object_id)
 
     def hold(self, object_id: int) -> None:
         """See ``Backend.hold``: the id itself keeps the object."""
@@ -122,14 +126,10 @@ class RayClusterBackend(Refusals, Names):
         """See ``Backend.submit``."""
         registration = template.registration
         if type(registration) is not Registered or registration.owner is not self:
-            target = remote_function(template, self._companion)
+            target = RemoteFunction(template, self._companion)
             registration = template.registration = Registered(self, target)
-        task_id = self._ids.mint(template.num_objects)
-        header = Header(task_id, _root())
-        made = self._call(registration.target.remote, header, template, args, kwargs)
-        if self._is_driver and TASK_EVENTS not in template.extras:
-            self._rows.submitted(task_id, template.name, NORMAL_TASK)
-        return self._made(task_id, made, template)
+        made = self._call(registration.target.remote, Header(_root()), template, args, kwargs)
+        return self._made(made, template, NORMAL_TASK)
 
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -139,21 +139,19 @@ class RayClusterBackend(Refusals, Names):
         if type(registration) is not Registered or registration.owner is not self:
             target = actor_class(template, self._companion)
             registration = template.registration = Registered(self, target)
-        task_id = self._ids.mint()
-        header = Header(task_id, _root())
-        make = registration.target.remote
+        header, make = Header(_root()), registration.target.remote
         try:
             handle = self._call(make, header, template, args, kwargs)
         except ray.exceptions.ActorAlreadyExistsError:
             if self._is_living(template.extras["namespace"], template.extras["name"]):
                 return RayId(0, None)  # not the one that is found by that name, as callers check
             handle = self._call(make, header, template, args, kwargs)
-        actor_id = self._ids.named(task_id, handle)
+        actor_id = self._ids.of_call(handle)
         if "max_restarts" in template.extras:
             actor_id.kept = (args, kwargs)
         extras = template.extras
         if "name" in extras:
-            self._leave_blueprint(actor_id, extras["namespace"], extras["name"], extras["handle"])
+            self._leave_blueprint(extras["namespace"], extras["name"], extras["handle"])
         return actor_id
 
     def call_actor(
@@ -166,20 +164,17 @@ class RayClusterBackend(Refusals, Names):
             registration = template.registration = Registered(self, options)
         handle: Any = actor_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
         method = handle.stream if template.num_returns == STREAMS else handle.call
-        task_id = self._ids.mint(template.num_objects)
         header = Header(
-            task_id, _root(), template.method or "", template.name, template.num_returns,
+            _root(), template.method or "", template.name, template.num_returns,
             template.retry_exceptions, template.extras.get(AFTER, ""),
         )  # fmt: skip
         options = registration.target
 
-        def call(*packed: Any) -> Any:
-            return method._remote(packed, {}, **options)
+        def call(*given: Any) -> Any:
+            return method._remote(given, {}, **options)
 
         made = self._call(call, header, template, args, kwargs)
-        if self._is_driver and TASK_EVENTS not in template.extras:
-            self._rows.submitted(task_id, template.name, ACTOR_TASK)
-        return self._made(task_id, made, template)
+        return self._made(made, template, ACTOR_TASK)
 
     def _call(
         self, call: Callable[..., Any], header: Header, template: TaskTemplate,
@@ -188,9 +183,9 @@ class RayClusterBackend(Refusals, Names):
         self._watch.check()
         if template.num_returns == STREAMS and Capability.STREAMS in self.lacks:
             Capability.STREAMS.refuse(self.name)
-        packed, deps = pack(header, template, args, kwargs, self.session_id)
+        given = pack(header, template, args, kwargs, self.session_id)
         try:
-            return call(packed, *deps)
+            return call(*given)
         except ray.exceptions.ActorAlreadyExistsError:
             raise
         except ray.exceptions.PendingCallsLimitExceeded as error:
@@ -207,18 +202,18 @@ class RayClusterBackend(Refusals, Names):
             check_arguments(template, args, kwargs)
             raise error
 
-    def _made(self, task_id: int, made: Any, template: TaskTemplate) -> int:
-        """Return the id of what a call gave."""
+    def _made(self, made: Any, template: TaskTemplate, kind: str) -> RayId:
+        """Return the id of what a call gave, and note the call: the head hears of it later."""
         if template.num_returns == STREAMS:
-            first = self._ids.named(task_id, made.completed())
+            first = self._ids.of_call(made.completed())
             self._streams.add(first, made)
-            return first
-        if made is None:
-            return task_id
-        if not isinstance(made, list):
-            return self._ids.named(task_id, made)
-        first = self._ids.named(task_id, made[0])
-        first.further = tuple(RayId(first + i, ref) for i, ref in enumerate(made[1:], start=1))
+        elif isinstance(made, list):
+            first = self._ids.of_call(made[0])
+            first.further = tuple(RayId(first + i, ref) for i, ref in enumerate(made[1:], start=1))
+        else:
+            first = self._ids.of_call(made)
+        if self._is_driver and TASK_EVENTS not in template.extras:
+            self._rows.submitted(int(first), template.name, kind)
         return first
 
     def result_ids(self, task_id: int, num_returns: int) -> Sequence[int]:

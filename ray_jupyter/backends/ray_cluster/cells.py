@@ -1,37 +1,25 @@
-"""What the cells of a notebook submitted, from the rows of tasks: see ``runtime.core.cells``.
-
-A driver counts its ids, so that those of a cell's tasks lie between the cell's id and the next
-cell's; what descends from them has them as roots.
-"""
+"""What the cells of a notebook submitted, from the rows of tasks: see ``runtime.core.cells``."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ray_jupyter.runtime.protocol.ids import COUNTER_BITS
+from ray_jupyter.config import format_size
 from ray_jupyter.runtime.protocol.tables import ACTOR_TASK, Row
 
 _ENDED = ("FINISHED", "FAILED")
 
 
 class Cells:
-    """The cells of one driver, by their ids."""
+    """The tasks of cells.
 
-    def __init__(self) -> None:
-        self._ids: list[int] = []
+    Args:
+        cell_of: see ``Backend.cell_of``; of this driver.
+    """
 
-    def begin(self, cell_id: int) -> int:
-        """A cell begins; return its id."""
-        self._ids.append(cell_id)
-        return cell_id
-
-    def of(self, number: int) -> int:
-        """Return the id of the cell in which this driver minted an id; 0 if in none."""
-        at = bisect_right(self._ids, number)
-        # What Ray alone knows of, such as what connecting asks, has a hash for an id, beyond all others.
-        return self._ids[at - 1] if at and number < _after(self._ids[at - 1]) else 0
+    def __init__(self, cell_of: Callable[[int], int | None]) -> None:
+        self._cell_of = cell_of
 
     def of_each(self, rows: Iterable[Row]) -> dict[int, int]:
         """Return the cells of tasks, by the ids of the tasks: what descends from one has its cell."""
@@ -43,7 +31,7 @@ class Cells:
                 path.append(at)
                 at = by_id[at]["parent_task_id"]
             # A parent that is not known any more is in no cell.
-            cell = known.get(at, 0) if at else self.of(path[-1])
+            cell = known.get(at, 0) if at else self._cell_of(path[-1]) or 0
             known.update(dict.fromkeys(path, cell))
         return known
 
@@ -52,11 +40,6 @@ class Cells:
         cells = self.of_each(rows)
         found = [row for row in rows if cells[row["task_id"]] == cell_id]
         return sorted(found, key=lambda row: row["creation_time_ns"] or 0)
-
-
-def _after(an_id: int) -> int:
-    """Return the first id that is no longer of the same driver."""
-    return ((an_id >> COUNTER_BITS) + 1) << COUNTER_BITS
 
 
 def unfinished(rows: Iterable[Row]) -> list[tuple[int, bool]]:
@@ -68,9 +51,31 @@ def unfinished(rows: Iterable[Row]) -> list[tuple[int, bool]]:
     ]
 
 
+def lacking(rows: Iterable[Row], nodes: Sequence[Mapping[str, float]]) -> str:
+    """Return which task waits for a node that is not there, and what it wants; empty if none does.
+
+    Args:
+        rows: of tasks.
+        nodes: what each node has.
+    """
+    for row in rows:
+        wanted = row["required_resources"]
+        if row["state"] != "PENDING_NODE_ASSIGNMENT" or any(
+            all(node.get(name, 0.0) >= amount for name, amount in wanted.items()) for node in nodes
+        ):
+            continue
+        amounts = [
+            f"{format_size(int(amount))} memory" if name == "memory" else f"{amount:g} {name}"
+            for name, amount in wanted.items()
+        ]
+        return f"{row['name']} waits for a node with {' and '.join(amounts)}, and there is none"
+    return ""
+
+
 def report(
-    rows: list[Row], statistics: dict[str, Any], error_of: Callable[[Row], Any]
-) -> dict[str, Any]:
+    rows: list[Row], statistics: dict[str, Any], error_of: Callable[[Row], Any],
+    nodes: Sequence[Mapping[str, float]],
+) -> dict[str, Any]:  # fmt: skip
     """Return what is known of a cell; nothing if it has submitted nothing."""
     if not rows:
         return {}
@@ -94,5 +99,6 @@ def report(
         "retries": sum(row["attempt_number"] for row in ended), "spilled_bytes": 0,
         "pids": [], "cpus": 0,  # processes may be of other machines, and work for other jobs
         "store_used_bytes": statistics["store_used_bytes"],
+        "lacking": lacking(rows, nodes),
         "error": (failed[0]["task_id"], failed[0]["name"], error_of(failed[0])) if failed else None,
     }  # fmt: skip

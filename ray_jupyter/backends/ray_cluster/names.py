@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.experimental import internal_kv
 
-from ray_jupyter.backends.ray_cluster.ids import RayId
+from ray_jupyter.backends.ray_cluster.ids import RayId, hashed, task_of
 from ray_jupyter.backends.ray_cluster.objects import Objects
 
 _KILL_S = 5.0
@@ -19,10 +19,10 @@ _KV = b"ray_jupyter"
 class Names(Objects):
     """See ``Backend``."""
 
-    def _leave_blueprint(self, actor_id: int, namespace: str, name: str, blueprint: bytes) -> None:
+    def _leave_blueprint(self, namespace: str, name: str, blueprint: bytes) -> None:
         """Put down, for ``find_actor`` anywhere, what a new actor's handle knows."""
-        noted = b"%d:" % actor_id + blueprint
-        internal_kv._internal_kv_put(_key(namespace, name), noted, overwrite=True, namespace=_KV)
+        key = _key(namespace, name)
+        internal_kv._internal_kv_put(key, blueprint, overwrite=True, namespace=_KV)
 
     def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
         """See ``Backend.kill_actor``. Waits until the head knows: Ray itself only sends a word."""
@@ -50,14 +50,13 @@ class Names(Objects):
         if not self._is_living(namespace, name):
             return None
         handle = ray.get_actor(name, namespace=namespace)
-        noted = internal_kv._internal_kv_get(_key(namespace, name), namespace=_KV)
-        if noted is None:
+        blueprint = internal_kv._internal_kv_get(_key(namespace, name), namespace=_KV)
+        if blueprint is None:
             raise ValueError(
                 f"the actor {name!r} was not made by ray_jupyter, so its methods are not known "
                 "here: use ray.get_actor of Ray itself"
             )
-        number, _, blueprint = noted.partition(b":")
-        return RayId(int(number), handle), blueprint
+        return RayId(hashed(task_of(handle)), handle), blueprint
 
     def _is_living(self, namespace: str, name: str) -> bool:
         """Return whether a living actor has the name.

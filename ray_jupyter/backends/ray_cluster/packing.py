@@ -1,6 +1,7 @@
 """Calls on their way to Ray: one packed argument, then the references it depends on.
 
-The packed argument is ``(header, args, kwargs, slots)``; where everything in it is a scalar it
+A call that has nothing to say goes without: an argument costs Ray more than all of ours (see
+``docs/design/scale.md``). The packed argument is ``(header, args, kwargs, slots)``; where everything in it is a scalar it
 travels as our own pickle, because Ray then copies bytes only. Slot ``i`` says where the value of
 dependency ``i`` goes, an index or a keyword.
 """
@@ -18,15 +19,11 @@ from ray_jupyter.runtime.protocol.ids import Reference
 from ray_jupyter.runtime.protocol.specs import TaskTemplate
 from ray_jupyter.runtime.store.serialization import PROTOCOL, SCALARS, serialize
 
-Packed = Any
-"""See the module docstring: bytes, or the tuple itself."""
-
 
 class Header(NamedTuple):
     """What the shell must know of a call besides its arguments.
 
     Attributes:
-        task_id: as the caller minted it; 0 where Ray's name of the task decides.
         root: the task, of the driver, that this one descends from; 0 is the task itself.
         method: of a method's call, its name; the rest is for methods only.
         name: what people see.
@@ -35,8 +32,7 @@ class Header(NamedTuple):
         after: as in ``messages.AFTER``; empty if there is none.
     """
 
-    task_id: int
-    root: int
+    root: int = 0
     method: str = ""
     name: str = ""
     num_returns: int = 1
@@ -44,11 +40,14 @@ class Header(NamedTuple):
     after: str = ""
 
 
+_NOTHING = Header()
+
+
 def pack(
     header: Header, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any],
     session_id: str,
-) -> tuple[Packed, list[Any]]:  # fmt: skip
-    """Return the packed call, and the references of Ray that it depends on.
+) -> list[Any]:  # fmt: skip
+    """Return what to give Ray: see the module docstring.
 
     Raises:
         StaleRefError: an argument is a reference of another session.
@@ -58,7 +57,9 @@ def pack(
             if type(value) not in SCALARS:
                 break
         else:
-            return pickle.dumps((tuple(header), args, kwargs, ()), PROTOCOL), []
+            if not args and header == _NOTHING:
+                return []
+            return [pickle.dumps((tuple(header), args, kwargs, ()), PROTOCOL)]
     slots: list[int | str] = []
     deps: list[Any] = []
     given = list(args)
@@ -76,11 +77,14 @@ def pack(
         slots.append(place)
         deps.append(value.id.ref)  # type: ignore[attr-defined]  # ids of this backend carry it
         container[place] = None
-    return (tuple(header), given, named, slots), deps
+    return [(tuple(header), given, named, slots), *deps]
 
 
-def unpack(packed: Packed, deps: tuple[Any, ...]) -> tuple[Header, list[Any], dict[str, Any]]:
-    """Return (header, arguments, keyword arguments) of a packed call."""
+def unpack(given: tuple[Any, ...]) -> tuple[Header, list[Any], dict[str, Any]]:
+    """Return (header, arguments, keyword arguments) of what ``pack`` gave to Ray."""
+    if not given:
+        return _NOTHING, [], {}
+    packed, *deps = given
     header, args, kwargs, slots = pickle.loads(packed) if type(packed) is bytes else packed
     args = list(args)
     for place, value in zip(slots, deps, strict=True):

@@ -17,7 +17,7 @@ from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster import head
 from ray_jupyter.backends.ray_cluster.cells import Cells, report, unfinished
 from ray_jupyter.backends.ray_cluster.head import asked
-from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, task_of
+from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, hashed, task_of
 from ray_jupyter.backends.ray_cluster.records import Records, error_text
 from ray_jupyter.backends.ray_cluster.rows import ENDED, Kept, Rows
 from ray_jupyter.backends.ray_cluster.watching import Watch
@@ -38,8 +38,8 @@ class Reports:
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
-        self._rows = Rows(self.job_id, ids.of_task)
-        self._cells = Cells()
+        self._rows = Rows(self.job_id)
+        self._cells = Cells(ids.cell_of)
         self._records = Records(self._rows, self._cells)
         self._numbers = Kept(self.statistics)
 
@@ -106,20 +106,21 @@ class Reports:
         rows = self._cells.tasks_of(cell_id, self._rows.tasks())
         if question == "cell_tasks":
             return self._unfinished_of(unfinished(rows))
-        return report(rows, self.statistics(), _descriptor) if rows else {}
+        if not rows:
+            return {}
+        return report(rows, self.statistics(), _descriptor, self._rows.capacities())
 
     def _object(self, object_id: int) -> dict[str, Any]:
         """Return what ``runtime.core.census.one`` does, as far as Ray tells."""
         if not isinstance(object_id, RayId):
             return {}
         known = {
-            "state": "", "name": "", "cell": self._cells.of(object_id), "size_bytes": 0,
+            "state": "", "name": "", "cell": self._ids.cell_of(object_id) or 0, "size_bytes": 0,
             "location": "", "look": "", "version": "", "actor": "",
         }  # fmt: skip
         if not hasattr(object_id.ref, "task_id"):
             return known | {"actor": self._life(object_id.ref)[0]}
-        name = task_of(object_id.ref)
-        task_id = self._ids.of_task(name)
+        task_id = hashed(task_of(object_id.ref))
         row = next((row for row in self._rows.tasks() if row["task_id"] == task_id), None)
         is_there = bool(are_there([object_id.ref]))
         state = row["state"] if row is not None else "FINISHED" if is_there else ""

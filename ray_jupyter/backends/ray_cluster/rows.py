@@ -19,7 +19,7 @@ from ray.core.generated import gcs_pb2
 
 from ray_jupyter.backends.ray_cluster import head
 from ray_jupyter.backends.ray_cluster.head import asked
-from ray_jupyter.backends.ray_cluster.ids import task_of_actor
+from ray_jupyter.backends.ray_cluster.ids import hashed, task_of_actor
 from ray_jupyter.runtime.protocol.tables import (
     ACTOR_CREATION_TASK,
     ACTOR_TASK,
@@ -51,12 +51,10 @@ class Rows:
 
     Args:
         job_id: whose.
-        of_task: returns our id for Ray's name of a task.
     """
 
-    def __init__(self, job_id: str, of_task: Callable[[bytes], int]) -> None:
+    def __init__(self, job_id: str) -> None:
         self._job_id = job_id
-        self._of_task = of_task
         self._read_tasks: dict[bytes, Row] = {}
         self._submitted: deque[tuple[int, str, str, int]] = deque(maxlen=_UNHEARD_MAX)
         """What this driver has just submitted: id, name, kind, when."""
@@ -69,6 +67,8 @@ class Rows:
         self.workers = Kept(self._workers)
         self.machines = Kept(_machines)
         """By Ray's ids of the nodes: (what people call it, its address)."""
+        self.capacities = Kept(_capacities)
+        """What each living node has, by the names of resources."""
 
     def submitted(self, task_id: int, name: str, kind: str) -> None:
         """Note a task of this driver: the head hears of it a second later."""
@@ -121,12 +121,12 @@ class Rows:
         state = _STATES.get(max((key for key in times if key in _STATES), default=1), "")
         end = max(times.values()) if state in ENDED else None
         is_root = info.parent_task_id[:8] == b"\xff" * 8 and _is_driver_task(info.parent_task_id)
-        actor = self._of_task(task_of_actor(info.actor_id)) if info.actor_id else None
+        actor = hashed(task_of_actor(info.actor_id)) if info.actor_id else None
         return {
-            "task_id": self._of_task(event.task_id), "attempt_number": event.attempt_number,
+            "task_id": hashed(event.task_id), "attempt_number": event.attempt_number,
             "name": info.name, "state": state, "actor_id": actor, "type": _KINDS[info.type],
             "func_or_class_name": info.name, "worker_id": worker_number(updates.worker_id.hex()),
-            "parent_task_id": 0 if is_root else self._of_task(info.parent_task_id),
+            "parent_task_id": 0 if is_root else hashed(info.parent_task_id),
             "worker_pid": updates.worker_pid or None, "node_id": updates.node_id.hex() or None,
             "required_resources": dict(info.required_resources),
             "error_type": _error_type(updates), "error_message": updates.error_info.error_message,
@@ -137,7 +137,7 @@ class Rows:
     def _actors(self) -> list[Row]:
         return [
             {
-                "actor_id": self._of_task(task_of_actor(bytes.fromhex(actor["ActorID"]))),
+                "actor_id": hashed(task_of_actor(bytes.fromhex(actor["ActorID"]))),
                 "class_name": actor["ActorClassName"], "name": actor["Name"],
                 "state": actor["State"], "pid": actor["Pid"],
                 "node_id": actor["Address"]["NodeID"],
@@ -205,6 +205,10 @@ def _machines() -> dict[str, tuple[str, str]]:
         )
         for node, host in zip(nodes, hosts, strict=True)
     }
+
+
+def _capacities() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def worker_number(name: str) -> int | None:

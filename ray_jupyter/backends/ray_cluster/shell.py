@@ -14,6 +14,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from typing import Any
+from weakref import WeakValueDictionary
 
 import ray
 from ray import cloudpickle
@@ -22,7 +23,7 @@ from ray.exceptions import AsyncioActorExit
 
 from ray_jupyter.backends.inline_outcomes import is_retried, results
 from ray_jupyter.backends.ray_cluster.ids import hashed, refusing, task_of_actor
-from ray_jupyter.backends.ray_cluster.packing import Header, Packed, unpack
+from ray_jupyter.backends.ray_cluster.packing import Header, unpack
 from ray_jupyter.backends.ray_cluster.present import attached
 from ray_jupyter.errors import ActorExit, SerializationError
 from ray_jupyter.runtime.client.running import RUNNING
@@ -61,16 +62,20 @@ class Job:
         template: without the function, which is sealed.
         sealed: the function.
         companion: sealed as well; loaded before the function.
+        key: random; in a worker, the same job is there once, however often it arrives.
     """
 
-    def __init__(self, template: TaskTemplate, sealed: bytes, companion: bytes) -> None:
+    def __init__(
+        self, template: TaskTemplate, sealed: bytes, companion: bytes, key: bytes
+    ) -> None:  # fmt: skip
         self.template = template
         self.sealed = sealed
         self.companion = companion
+        self.key = key
         self._function: Callable[..., Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Job, (self.template, self.sealed, self.companion)
+        return _the_job, (self.template, self.sealed, self.companion, self.key)
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -83,13 +88,20 @@ class Job:
         return self._function
 
 
+_jobs: WeakValueDictionary[bytes, Job] = WeakValueDictionary()
+
+
+def _the_job(template: TaskTemplate, sealed: bytes, companion: bytes, key: bytes) -> Job:
+    return _jobs.setdefault(key, Job(template, sealed, companion, key))
+
+
 class Running:
     """One attempt at a call: see ``Backend.stack`` and ``Backend.context``."""
 
     def __init__(
         self, header: Header, template: TaskTemplate, shell: Shell | None, job: Job
     ) -> None:
-        self.task_id = header.task_id or _own_task()
+        self.task_id = hashed(ray._private.worker.global_worker.current_task_id.binary())
         self.root = header.root or self.task_id
         self.template = template
         self.job = job
@@ -97,10 +109,6 @@ class Running:
         """The actor whose method it is."""
         self.given: tuple[list[Any], dict[str, Any]] | None = None
         """Of a task, its arguments, while it runs."""
-
-
-def _own_task() -> int:
-    return hashed(bytes.fromhex(ray.get_runtime_context().get_task_id()))
 
 
 _newest: Running | None = None
@@ -113,24 +121,34 @@ def running() -> Running | None:
     return found if isinstance(found, Running) else _newest
 
 
-def make_runner(job: Job) -> Callable[..., Any]:
-    """Return the function that Ray calls for calls of ``job``."""
+def make_runner(job: Job, *, takes_nothing: bool) -> Callable[..., Any]:
+    """Return the function that Ray calls for calls of ``job``.
 
-    def run(packed: Packed, *deps: Any) -> Any:
-        return _run(job, packed, deps)
+    Args:
+        job: what they run.
+        takes_nothing: whether it is for calls to which ``pack`` gives nothing.
+    """
 
-    def stream(packed: Packed, *deps: Any) -> Generator[Any, None, None]:  # Ray looks for a yield
-        yield from _stream(job, packed, deps)
+    def run(*given: Any) -> Any:
+        return _run(job, given)
 
-    made = stream if job.template.num_returns == STREAMS else run
+    def run_without() -> Any:
+        return _run(job, ())
+
+    def stream(*given: Any) -> Generator[Any, None, None]:  # Ray looks for a yield
+        yield from _stream(job, given)
+
+    made = run_without if takes_nothing else run
+    if job.template.num_returns == STREAMS:
+        made = stream
     made.__name__ = made.__qualname__ = job.template.name
     return made
 
 
-def _run(job: Job, packed: Packed, deps: tuple[Any, ...]) -> Any:
+def _run(job: Job, given: tuple[Any, ...]) -> Any:
     global _newest
     attached()
-    header, args, kwargs = unpack(packed, deps)
+    header, args, kwargs = unpack(given)
     template = job.template
     attempt = _newest = Running(header, template, None, job)
     attempt.given = args, kwargs
@@ -144,10 +162,10 @@ def _run(job: Job, packed: Packed, deps: tuple[Any, ...]) -> Any:
         RUNNING.reset(token)
 
 
-def _stream(job: Job, packed: Packed, deps: tuple[Any, ...]) -> Iterator[Any]:
+def _stream(job: Job, given: tuple[Any, ...]) -> Iterator[Any]:
     global _newest
     attached()
-    header, args, kwargs = unpack(packed, deps)
+    header, args, kwargs = unpack(given)
     attempt = _newest = Running(header, job.template, None, job)
     return _streamed(attempt, lambda: job.function(*args, **kwargs))
 
@@ -256,12 +274,12 @@ class Shell:
 
     job: Job
 
-    def __init__(self, packed: Packed, *deps: Any) -> None:
+    def __init__(self, *given: Any) -> None:
         global _newest
         attached()
-        header, args, kwargs = unpack(packed, deps)
+        header, args, kwargs = unpack(given)
         name = ray.get_runtime_context().get_actor_id()
-        self.actor_id = header.task_id or hashed(task_of_actor(bytes.fromhex(name)))
+        self.actor_id = hashed(task_of_actor(bytes.fromhex(name)))
         attempt = _newest = Running(header, self.job.template, self, self.job)
         try:
             with _as_running(attempt):
@@ -276,9 +294,9 @@ class Shell:
         )  # fmt: skip
         return Running(header, template, self, self.job)
 
-    def call(self, packed: Packed, *deps: Any) -> Any:
+    def call(self, *given: Any) -> Any:
         """Call a method."""
-        header, args, kwargs = unpack(packed, deps)
+        header, args, kwargs = unpack(given)
         attempt = self._enter(header)
         token = RUNNING.set(attempt)
         try:
@@ -289,9 +307,9 @@ class Shell:
         finally:
             RUNNING.reset(token)
 
-    def stream(self, packed: Packed, *deps: Any) -> Generator[Any, None, None]:
+    def stream(self, *given: Any) -> Generator[Any, None, None]:
         """Call a method that yields."""
-        header, args, kwargs = unpack(packed, deps)
+        header, args, kwargs = unpack(given)
         attempt = self._enter(header)
         method = method_of(self.instance, header.method)
         yield from _streamed(attempt, lambda: method(*args, **kwargs))
@@ -306,9 +324,9 @@ class Shell:
 class LoopShell(Shell):
     """An actor with ``async def`` methods, which run on Ray's event loop."""
 
-    async def call(self, packed: Packed, *deps: Any) -> Any:
+    async def call(self, *given: Any) -> Any:
         """Call a method, a coroutine or not."""
-        header, args, kwargs = unpack(packed, deps)
+        header, args, kwargs = unpack(given)
         attempt = self._enter(header)
         token = RUNNING.set(attempt)
         try:
@@ -324,10 +342,10 @@ class LoopShell(Shell):
             RUNNING.reset(token)
 
     async def stream(  # type: ignore[override]  # Ray takes both kinds
-        self, packed: Packed, *deps: Any
+        self, *given: Any
     ) -> AsyncGenerator[Any, None]:
         """Call a method that yields; other calls run between its items."""
-        header, args, kwargs = unpack(packed, deps)
+        header, args, kwargs = unpack(given)
         attempt = self._enter(header)
         try:
             with _as_running(attempt):

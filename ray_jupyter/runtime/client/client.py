@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ray_jupyter.runtime.client.arguments import NO_ARGUMENTS, Arguments
+from ray_jupyter.runtime.client.cell_ids import CellIds
 from ray_jupyter.runtime.client.failed import Failed
 from ray_jupyter.runtime.client.functions import Functions, Registration
 from ray_jupyter.runtime.client.objects import Objects
@@ -35,6 +36,7 @@ class Client(Objects):
             spill_dir=spill_dir, inline_max_bytes=inline_max_bytes,
         )  # fmt: skip
         self.namespace = namespace
+        self.cells = CellIds(client_id)
         self.gpu_ids: tuple[str, ...] = ()  # see ``Backend.gpu_ids``
         self.parent_task = 0
         """The task this process runs now; parent of what it submits, unless ``RUNNING`` says."""
@@ -57,8 +59,7 @@ class Client(Objects):
     def begin_cell(self) -> int:
         """See ``Backend.begin_cell``."""
         with self.channel.lock:
-            cell_id = self.mint()
-            self.channel.post((m.CELL, cell_id))
+            self.channel.post((m.CELL, cell_id := self.cells.begin(self.mint())))
         return cell_id
 
     # What this process may use

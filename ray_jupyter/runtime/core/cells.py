@@ -151,6 +151,7 @@ def report(state: ClusterState, cell_id: int) -> dict[str, Any]:
         "pids": [client.pid for client in state.clients.values() if client.is_worker],
         "cpus": state.total.get("CPU", 0) // RESOURCE_UNITS,
         "store_used_bytes": state.allocator.used_bytes,
+        "lacking": "",  # what asks for more than there is was refused
         "error": cell.error,
     }
 

@@ -97,6 +97,11 @@ class ReportTests(BackendSuite):
         assert backend.events(backend.events(0)[0])[1] == []
 
     def test_statistics(self) -> None:
+        def is_quiet() -> object:
+            tasks = statistics()["tasks"]
+            return sum(tasks.values()) == tasks["FINISHED"] + tasks["FAILED"]
+
+        eventually(is_quiet)  # what tests before this one left has been counted
         before = statistics()
         ray.get(echo.remote(1))
         ray.wait([fail.remote()])

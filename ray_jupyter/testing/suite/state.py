@@ -261,6 +261,25 @@ class StateTests(BackendSuite):
         assert glance(backend.query("object", small.id)["look"]) == "ndarray (3,) float64"
         assert backend.query("object", 12345) == {}
 
+    def test_cells(self) -> None:
+        def child() -> Any:
+            return ray.put(2)
+
+        backend, task = session.connected(), ray.remote(child)
+        before = task.remote()
+        first = backend.begin_cell()
+        made = [task.remote(), ray.put(1), keeper := Keeper.remote()]
+        called = keeper.keep.remote([])
+        second = backend.begin_cell()
+        later = [task.remote(), *task.options(num_returns=2).remote()]
+        assert backend.cell_of(before.id) == 0 < first < second
+        ids = [made[0].id, made[1].id, keeper._ref.id, called.id]
+        assert {backend.cell_of(number) for number in ids} == {first}
+        assert {backend.cell_of(ref.id) for ref in later} == {second}
+        if self.runs_in_processes:  # else everything is made here
+            assert backend.cell_of(ray.get(later[0]).id) is None
+        ray.wait([before, made[0], called, *later], num_returns=6)
+
     def test_versions(self) -> None:
         self.needs(Capability.VERSIONS)
 

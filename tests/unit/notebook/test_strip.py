@@ -17,7 +17,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "last_ns": 7 * SECOND, "wall_ns": 7 * SECOND, "cpu_ns": 6 * SECOND, "busy_ns": 7 * SECOND,
         "longest_ns": SECOND // 4, "retries": 0, "spilled_bytes": 0, "pids": [1, 2, 3, 4], "cpus": 4,
         "store_used_bytes": 0, "error": None, "moved_ns": 0, "packed_ns": 0,
-        "cancelled": 0,
+        "cancelled": 0, "lacking": "",
     } | changes  # fmt: skip
 
 
@@ -38,6 +38,12 @@ def test_a_bar_is_full_only_at_the_end() -> None:
 def test_bars_of_tasks_are_part_of_it() -> None:
     text = strip.progress(report(), 8 * SECOND, ["\r 50%|█████     | 5/10"])
     assert "\n  50%|█████     | 5/10\n" in text
+
+
+def test_a_task_that_no_node_can_run_is_named() -> None:
+    waiting = report(lacking="train waits for a node with 4 GPU, and there is none")
+    last = strip.progress(waiting, 8 * SECOND).split("\n")[-1]
+    assert last == "hint: train waits for a node with 4 GPU, and there is none"
 
 
 def test_many_functions_are_cut() -> None:

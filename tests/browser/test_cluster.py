@@ -1,0 +1,111 @@
+"""A Ray cluster seen in JupyterLab: its machines in the dashboard, one that dies, Stop, and the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ray_jupyter.testing import clusters
+
+PICTURES = os.environ.get("RJ_PICTURES")
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("RJ_BROWSER") != "all", reason="only with RJ_BROWSER=all: it takes long"
+    ),
+    clusters.LEAKS,
+]
+WORK = """import time
+import ray_jupyter as ray
+
+@ray.remote
+def hold(seconds):
+    print("held for", seconds, flush=True)
+    time.sleep(seconds)
+    return ray.get_runtime_context().get_node_id()
+
+@ray.remote
+def fail(part):
+    return {"a": 1}[part]
+"""
+
+
+def keep(page: Any, name: str) -> None:
+    if PICTURES:
+        page.page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
+
+
+def cells(address: str) -> list[str]:
+    return [
+        f"%load_ext ray_jupyter\n%ray_start --address {address}",
+        "%ray_dashboard",
+        WORK,
+        "refs = [hold.options(resources=r).remote(0.5) for r in ({}, {'second': 1}) * 4]\n"
+        "print(len(set(ray.get(refs))), 'nodes')",
+        "ray.get(fail.remote('b'))",
+        "ray.get([hold.options(name='endless').remote(600) for _ in range(4)])",
+        "lost = hold.options(resources={'second': 1}, max_retries=0, name='lost').remote(600)\n"
+        "ray.get(lost)",
+        "ray.get(hold.options(num_gpus=4, name='train').remote(1))",
+        "print(ray.get(hold.remote(0)) == ray.get_runtime_context().get_node_id())",
+        "ray.get(hold.remote(0))",
+    ]
+
+
+def test_a_notebook_on_a_cluster(open_page: Callable[[list[str]], Any]) -> None:
+    pytest.importorskip("ray", reason=clusters.MISSING)
+    with (
+        clusters.a_cluster({}, {"resources": {"second": 2}}) as cluster,
+        clusters.a_client_server(cluster) as (address, _),
+    ):
+        page = open_page(cells(address))
+        walk(page, cluster)
+        page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
+def walk(page: Any, cluster: Any) -> None:
+    text = page.page.locator(".jp-Notebook")
+    for cell in range(4):
+        page.run(cell)
+    text.get_by_text("2 nodes").first.wait_for()
+    text.get_by_text("held for 0.5").first.wait_for()
+    page.app.get_by_role("tab", name="Workers").click()
+    page.app.locator("#pane-workers .worker").first.wait_for()
+    keep(page, "cluster-workers")
+
+    page.run(4)
+    text.get_by_text("KeyError").first.wait_for()
+    keep(page, "cluster-error")
+
+    page.start(5)
+    page.app.get_by_role("tab", name="Tasks").click()
+    page.app.get_by_role("cell", name="● running").first.wait_for()
+    assert not page.has_ended(5), "this was to be seen while the cell runs"
+    keep(page, "cluster-running")
+    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.finish(5)
+    keep(page, "cluster-stopped")
+    text.get_by_text("stopped: 4 cancelled").first.wait_for()
+
+    page.start(6)
+    page.app.get_by_text("lost").first.wait_for()
+    page.app.get_by_role("cell", name="● running").first.wait_for()
+    cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+    page.finish(6)
+    text.get_by_text("WorkerCrashedError").first.wait_for()
+    keep(page, "cluster-node-lost")
+
+    page.start(7)
+    text.get_by_text("train waits for a node with 4 GPU").first.wait_for()
+    keep(page, "cluster-lacking")
+    page.page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.finish(7)
+    page.run(8)
+
+    cluster.remove_node(cluster.head_node, allow_graceful=False)
+    page.run(9)
+    text.get_by_text("RaySystemError").first.wait_for()
+    keep(page, "cluster-head-lost")
