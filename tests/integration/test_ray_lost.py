@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Callable
 
 import pytest
 
 import ray_jupyter as ray
+from ray_jupyter import session
 from ray_jupyter.testing import clusters
 from ray_jupyter.testing.suite.base import echo
 
@@ -31,10 +32,8 @@ def test_a_client_s_server_that_dies() -> None:
             assert ray.get(echo.remote(1)) == 1
             never = ray.remote(lambda: threading.Event().wait()).remote()
             threading.Timer(0.5, server.kill).start()
-            started_s = time.monotonic()
             with pytest.raises(ray.RaySystemError, match=f"init.address='{address}'"):
                 ray.get(never)
-            assert time.monotonic() - started_s < 25, "seconds, not Ray's half minute"
             for call in (
                 lambda: ray.put(1), lambda: echo.remote(1), ray.nodes, ray.cluster_resources,
             ):  # fmt: skip
@@ -43,6 +42,26 @@ def test_a_client_s_server_that_dies() -> None:
         with clusters.a_client_server(cluster) as (address, _):
             ray.init(address)
             assert ray.get(echo.remote(2)) == 2
+
+
+def test_whatever_is_the_first_to_notice_says_what_to_do() -> None:
+    question = {"watch": "", "since": 0, "most": 100}
+    first: dict[str, Callable[[], object]] = {
+        "a call": lambda: echo.remote(1),
+        "a value": lambda: ray.put(1),
+        "the dashboard": lambda: session.connected().query("changes", question),
+        "whether it is ready": lambda: ray.wait([never], timeout=60),
+    }
+    with clusters.a_cluster({"num_cpus": 1}) as cluster:
+        for name, call in first.items():
+            with clusters.a_client_server(cluster) as (address, server):
+                ray.init(address)
+                never = ray.remote(lambda: threading.Event().wait()).remote()
+                server.kill()
+                with pytest.raises(ray.RaySystemError, match="does not answer any more"):
+                    call()
+                ray.shutdown()
+            assert not ray.is_initialized(), name
 
 
 GUARDED = """

@@ -16,7 +16,7 @@ from ray_jupyter.backends.ray_cluster.calls import (
     actor_class,
     method_options,
 )
-from ray_jupyter.backends.ray_cluster.faults import failed_call, translated
+from ray_jupyter.backends.ray_cluster.faults import asks, failed_call
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId
 from ray_jupyter.backends.ray_cluster.names import Names
 from ray_jupyter.backends.ray_cluster.packing import Header, check_arguments, pack
@@ -122,6 +122,7 @@ class RayClusterBackend(Refusals, Names):
 
     # Calls
 
+    @asks
     def submit(self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """See ``Backend.submit``."""
         registration = template.registration
@@ -131,6 +132,7 @@ class RayClusterBackend(Refusals, Names):
         made = self._call(registration.target.remote, Header(_root()), template, args, kwargs)
         return self._made(made, template, NORMAL_TASK)
 
+    @asks
     def create_actor(
         self, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> int:
@@ -154,6 +156,7 @@ class RayClusterBackend(Refusals, Names):
             self._leave_blueprint(extras["namespace"], extras["name"], extras["handle"])
         return actor_id
 
+    @asks
     def call_actor(
         self, actor_id: int, template: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> int:
@@ -180,23 +183,18 @@ class RayClusterBackend(Refusals, Names):
         self, call: Callable[..., Any], header: Header, template: TaskTemplate,
         args: tuple[Any, ...], kwargs: dict[str, Any],
     ) -> Any:  # fmt: skip
-        self._watch.check()
         if template.num_returns == STREAMS and Capability.STREAMS in self.lacks:
             Capability.STREAMS.refuse(self.name)
         given = pack(header, template, args, kwargs, self.session_id)
         try:
             return call(*given)
-        except ray.exceptions.ActorAlreadyExistsError:
-            raise
         except ray.exceptions.PendingCallsLimitExceeded as error:
             limit = re.search(r"more than (\d+)", str(error))
             raise PendingCallsLimitExceeded(
                 f"{template.name}: as many calls have not ended as max_pending_calls="
                 f"{limit[1] if limit else '?'} allows: wait for some of them first"
             ) from None
-        except ray.exceptions.RayError as error:
-            raise translated(error) from None
-        except RayError:
+        except (ray.exceptions.RayError, RayError):
             raise
         except Exception as error:  # a user's __reduce__ may raise anything
             check_arguments(template, args, kwargs)
@@ -227,6 +225,7 @@ class RayClusterBackend(Refusals, Names):
         """Return 0: Ray counts them, and refuses further calls itself."""
         return 0
 
+    @asks
     def context(self) -> CallContext:
         """See ``Backend.context``."""
         context = ray.get_runtime_context()
@@ -247,10 +246,12 @@ class RayClusterBackend(Refusals, Names):
             owner.extras if shell is not None else {}, _is_cancelled(owner),
         )  # fmt: skip
 
+    @asks
     def gpu_ids(self) -> list[str]:
         """See ``Backend.gpu_ids``."""
         return [str(number) for number in ray.get_gpu_ids()]
 
+    @asks
     def environment(self) -> str:
         """See ``Backend.environment``."""
         return str(ray.get_runtime_context().get_runtime_env_string())

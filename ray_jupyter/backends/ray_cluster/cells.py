@@ -66,7 +66,7 @@ def lacking(rows: Iterable[Row], nodes: Sequence[Mapping[str, float]]) -> str:
             continue
         amounts = [
             f"{format_size(int(amount))} memory" if name == "memory" else f"{amount:g} {name}"
-            for name, amount in wanted.items()
+            for name, amount in sorted(wanted.items())  # Ray's have no order
         ]
         return f"{row['name']} waits for a node with {' and '.join(amounts)}, and there is none"
     return ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ray import cloudpickle
 from ray import exceptions as ray_errors
@@ -14,6 +16,9 @@ from ray_jupyter.backends.ray_cluster.watching import Watch
 from ray_jupyter.runtime.client.failed import FailedCall
 from ray_jupyter.runtime.client.task_errors import load_task_error
 from ray_jupyter.runtime.store.serialization import deserialize
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _KINDS: list[tuple[type[BaseException], type[errors.RayError]]] = [
     (ray_errors.GetTimeoutError, errors.GetTimeoutError),
@@ -35,6 +40,29 @@ _KINDS: list[tuple[type[BaseException], type[errors.RayError]]] = [
 
 _NAME = re.compile(r"ray::(.*?)\(\)")
 """How Ray names a task in what it says of its failure."""
+
+
+class HasWatch(Protocol):
+    """A part of the backend."""
+
+    _watch: Watch
+
+
+S = TypeVar("S", bound=HasWatch)
+
+
+def asks(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Make a method of the backend check that the cluster is there, and raise errors of ours."""
+
+    @functools.wraps(method)
+    def asking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self._watch.check()
+        try:
+            return method(self, *args, **kwargs)
+        except (ConnectionError, ray_errors.RayError) as error:
+            raise self._watch.told(translated(error)) from None
+
+    return asking
 
 
 def translated(error: BaseException) -> BaseException:

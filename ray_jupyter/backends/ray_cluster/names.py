@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray.experimental import internal_kv
 
+from ray_jupyter.backends.ray_cluster.faults import asks
 from ray_jupyter.backends.ray_cluster.ids import RayId, hashed, task_of
 from ray_jupyter.backends.ray_cluster.objects import Objects
 
@@ -24,9 +25,9 @@ class Names(Objects):
         key = _key(namespace, name)
         internal_kv._internal_kv_put(key, blueprint, overwrite=True, namespace=_KV)
 
+    @asks
     def kill_actor(self, actor_id: int, *, no_restart: bool = True) -> None:
         """See ``Backend.kill_actor``. Waits until the head knows: Ray itself only sends a word."""
-        self._watch.check()
         handle: Any = actor_id.ref  # type: ignore[attr-defined]  # ids of this backend carry it
         state, restarts = self._life(handle)
         if state == "DEAD":
@@ -44,9 +45,9 @@ class Names(Objects):
             ready = handle.__ray_ready__.options(max_task_retries=-1).remote()
             ray.wait([ready], timeout=_KILL_S)
 
+    @asks
     def find_actor(self, namespace: str, name: str) -> tuple[int, bytes] | None:
         """See ``Backend.find_actor``."""
-        self._watch.check()
         if not self._is_living(namespace, name):
             return None
         handle = ray.get_actor(name, namespace=namespace)
@@ -79,9 +80,9 @@ class Names(Objects):
             time.sleep(0.005)
         return False
 
+    @asks
     def named_actors(self) -> list[tuple[str, str]]:
         """See ``Backend.named_actors``."""
-        self._watch.check()
         found = ray.util.list_named_actors(all_namespaces=True)
         return [(actor["namespace"], actor["name"]) for actor in found]
 

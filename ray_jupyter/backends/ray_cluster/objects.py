@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from ray_jupyter.backends.ray_cluster.faults import translated
+from ray_jupyter.backends.ray_cluster.faults import asks, translated
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, is_actor_call
 from ray_jupyter.backends.ray_cluster.reports import Reports
 from ray_jupyter.backends.ray_cluster.streams import Streams
@@ -25,14 +25,12 @@ class Objects(Reports):
     _streams: Streams
     _watch: Watch
 
+    @asks
     def put(self, value: object) -> int:
         """See ``Backend.put``."""
-        self._watch.check()
         try:
             return self._ids.of_value(ray.put(value))
-        except ray.exceptions.RayError as error:
-            raise translated(error) from None
-        except RayError:
+        except (ray.exceptions.RayError, RayError):
             raise
         except Exception as error:  # a user's __reduce__ may raise anything
             serialize(value)  # says what cannot be pickled
@@ -95,14 +93,14 @@ class Objects(Reports):
             if error is None:
                 future.set_result(done.result())
             else:
-                future.set_exception(translated(error))
+                future.set_exception(self._watch.told(translated(error)))
 
         object_id.ref.future().add_done_callback(settle)
         return future
 
+    @asks
     def cancel(self, object_id: int, *, force: bool, recursive: bool) -> None:
         """See ``Backend.cancel``."""
-        self._watch.check()
         if isinstance(object_id, RayId):
             ref = object_id.ref
         else:  # of a cell's task, to which no reference may be left
@@ -122,5 +120,3 @@ class Objects(Reports):
             if isinstance(object_id, RayId):
                 raise
             return  # nobody refers to its result any more: Ray has no way to name the task
-        except ray.exceptions.RayError as error:
-            raise translated(error) from None

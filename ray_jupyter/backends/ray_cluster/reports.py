@@ -16,6 +16,7 @@ import ray
 from ray_jupyter.backends.base import Capability
 from ray_jupyter.backends.ray_cluster import head
 from ray_jupyter.backends.ray_cluster.cells import Cells, report, unfinished
+from ray_jupyter.backends.ray_cluster.faults import asks
 from ray_jupyter.backends.ray_cluster.head import asked
 from ray_jupyter.backends.ray_cluster.ids import Ids, RayId, are_there, hashed, task_of
 from ray_jupyter.backends.ray_cluster.records import Records, error_text
@@ -43,17 +44,18 @@ class Reports:
         self._records = Records(self._rows, self._cells)
         self._numbers = Kept(self.statistics)
 
+    @asks
     def resources(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """See ``Backend.resources``: of all nodes."""
-        self._watch.check()
         total = ray.cluster_resources()
         return total, dict.fromkeys(total, 0.0) | ray.available_resources()
 
+    @asks
     def nodes(self) -> list[dict[str, Any]]:
         """See ``Backend.nodes``: Ray's own answer."""
-        self._watch.check()
         return list(ray.nodes())
 
+    @asks
     def restarts(self, actor_id: int) -> int:
         """See ``Backend.restarts``."""
         return self._life(actor_id.ref)[1]  # type: ignore[attr-defined]
@@ -63,14 +65,14 @@ class Reports:
         found = asked(head.actors, handle._actor_id.hex())
         return str(found.get("State", "UNKNOWN")), int(found.get("NumRestarts", 0))
 
+    @asks
     def events(self, since: int) -> tuple[int, list[tuple[Any, ...]]]:
         """See ``Backend.events``; which objects a task took is not known."""
-        self._watch.check()
         return self._records.since(since)
 
+    @asks
     def query(self, question: str, argument: Any = None, timeout_s: float | None = None) -> Any:
         """See ``Backend.query``."""
-        self._watch.check()
         answers: dict[str, Callable[[], Any]] = {
             "resources": self.resources, "statistics": self.statistics,
             "failures": self._failures, "unfinished": self._unfinished, "trace": self._trace,
@@ -138,6 +140,7 @@ class Reports:
         there = set(are_there([ref for ref in refs.values() if ref is not None]))
         return [task for task in tasks if refs[task[0]] not in there]
 
+    @asks
     def statistics(self) -> dict[str, Any]:
         """See ``Backend.statistics``; memory is that of all nodes."""
         tasks = list(self._rows.tasks())

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import ray
 
@@ -60,7 +60,15 @@ class Watch:
         if self._is_client and not self.lost and not ray.util.client.ray.is_connected():
             self.lost = f"{self._address}: Ray's client has given up"
         if self.lost:
-            self._refuse()
+            raise self._refusal()
+
+    def told(self, error: BaseException) -> BaseException:
+        """Return what to raise when Ray's client has lost its server; another error as it is."""
+        is_lost = self._is_client and isinstance(error, ConnectionError)
+        if not is_lost or ray.util.client.ray.is_connected():
+            return error
+        self.lost = self.lost or f"{self._address}: {error}"
+        return self._refusal()
 
     def get(self, ref: Any, timeout_s: float | None) -> Any:
         """Return ``ray.get(ref)``."""
@@ -100,11 +108,8 @@ class Watch:
             left = _SLICE_S if end is None else end - time.monotonic()
             try:
                 return look(max(0.0, min(left, _SLICE_S)))
-            except ConnectionError as problem:
-                if not self._is_client:
-                    raise
-                self.lost = self.lost or f"{self._address}: {problem}"
-                self._refuse()
+            except ConnectionError as error:
+                raise self.told(error) from None
             except ray.exceptions.GetTimeoutError:
                 if left <= _SLICE_S and end is not None:
                     raise
@@ -117,8 +122,8 @@ class Watch:
             if missed == _KNOCKS:
                 self.lost = problem
 
-    def _refuse(self) -> NoReturn:
-        raise RaySystemError(
+    def _refusal(self) -> RaySystemError:
+        return RaySystemError(
             f"the Ray cluster at {self._name} does not answer any more ({self.lost}): what it had "
             "is lost to this session. Connect again with shutdown() and "
             f"init(address={self._name!r}) (%ray_start --address {self._name})"
