@@ -10,7 +10,7 @@ const FRAME = 'ray_dashboard_frame';
 /** A kernel says that it has loaded the extension: from now on it answers. */
 const HELLO = 'ray_dashboard_hello';
 const REQUEST = 'ray_dashboard_request';
-/** What a kernel's status says when the one before has gone; frames may still come while it is `restarting`. */
+/** What a kernel's status says when the one before has gone. */
 const GONE: ReadonlySet<string> = new Set(['restarting', 'autorestarting', 'starting', 'terminating', 'dead']);
 
 /**
@@ -22,6 +22,8 @@ export class KernelFeed implements Feed {
   private recent: Frame[] = [];
   private readonly takers = new Set<(frame: Frame) => void>();
   private watchers = 0;
+  /** The session whose kernel has gone. */
+  private ended: string | undefined;
   private readonly attention = new Attention(what => {
     this.request({ ask: what }).catch(() => undefined); // the kernel has just gone: nothing to be slow
   });
@@ -29,7 +31,7 @@ export class KernelFeed implements Feed {
   constructor(private readonly context: ISessionContext) {
     context.iopubMessage.connect((_, message) => {
       const kind = message.header.msg_type as string;
-      if (kind === FRAME) this.hear((message.content as unknown as { frame: Frame }).frame);
+      if (kind === FRAME) this.hear(this.afterEnd((message.content as unknown as { frame: Frame }).frame));
       if (kind === HELLO) {
         this.recent = [];
         if (this.watchers) this.start();
@@ -47,11 +49,17 @@ export class KernelFeed implements Feed {
   private end(): void {
     const { last } = this;
     if (!last || last.is_over) return;
+    this.ended = last.session;
     const { version, session, seq, now_us, totals, bins } = last;
     this.hear({
       version, session, kind: 'delta', seq: seq + 1, now_us, totals: { ...totals, live: 0 }, cells: [], nodes: [], edges: [], lanes: [], tasks: [],
       errors: [], bins: { width_us: bins.width_us, lanes: {}, all: false }, is_over: true
     });
+  }
+
+  /** What a kernel said last may come after it has gone, and one frame of ours has been put before it. */
+  private afterEnd(frame: Frame): Frame {
+    return frame.session === this.ended ? { ...frame, seq: frame.seq + 1, is_over: true } : frame;
   }
 
   /**
