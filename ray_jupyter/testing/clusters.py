@@ -62,10 +62,10 @@ def a_cluster(*nodes: Mapping[str, Any], env: Mapping[str, str] = REPORTS_OFTEN)
 
 
 def _further(before: leaks.Snapshot) -> list[str]:
-    """Return the processes that were not there before; pages of a browser may stay open."""
+    """Return the processes that were not there before; those of a browser may stay."""
     now = leaks.snapshot().processes
     further = now.keys() - before.processes.keys()
-    return [now[key] for key in further if "--type=renderer" not in now[key]]
+    return [now[key] for key in further if " --type=" not in now[key]]
 
 
 @contextmanager

@@ -18,6 +18,8 @@ pytestmark = [
     ),
     clusters.LEAKS,
 ]
+DASHBOARD = 1
+"""Its cell."""
 WORK = """import time
 import ray_jupyter as ray
 
@@ -67,39 +69,55 @@ def test_a_notebook_on_a_cluster(open_page: Callable[[list[str]], Any]) -> None:
         page.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
 
+def wait_for_output(page: Any, cell: int, text: str) -> None:
+    """Wait until a cell says it, and show the cell."""
+    page.wait_for(
+        """([cell, text]) => JSON.stringify(
+        jupyterapp.shell.currentWidget.content.widgets[cell].model.outputs.toJSON()).includes(text)""",
+        [cell, text],
+    )
+    show(page, cell)
+
+
+def show(page: Any, cell: int) -> None:
+    """Scroll to a cell: JupyterLab draws only those that are near."""
+    page.page.evaluate("cell => jupyterapp.shell.currentWidget.content.scrollToItem(cell)", cell)
+
+
 def walk(page: Any, cluster: Any) -> None:
-    text = page.page.locator(".jp-Notebook")
     for cell in range(4):
         page.run(cell)
-    text.get_by_text("2 nodes").first.wait_for()
-    text.get_by_text("held for 0.5").first.wait_for()
+    wait_for_output(page, 3, "2 nodes")
+    wait_for_output(page, 3, "held for 0.5")
+    show(page, DASHBOARD)
     page.app.get_by_role("tab", name="Workers").click()
     page.app.locator("#pane-workers .worker").first.wait_for()
     keep(page, "cluster-workers")
 
     page.run(4)
-    text.get_by_text("KeyError").first.wait_for()
+    wait_for_output(page, 4, "KeyError")
     keep(page, "cluster-error")
 
     page.start(5)
+    show(page, DASHBOARD)
     page.app.get_by_role("tab", name="Tasks").click()
     page.app.get_by_role("cell", name="● running").first.wait_for()
     assert not page.has_ended(5), "this was to be seen while the cell runs"
     keep(page, "cluster-running")
     page.interrupt()
     page.finish(5)
+    wait_for_output(page, 5, "stopped: 4 cancelled")
     keep(page, "cluster-stopped")
-    text.get_by_text("stopped: 4 cancelled").first.wait_for()
 
     page.start(6)
-    text.get_by_text("0/1 · 1 running").first.wait_for()  # the dashboard has scrolled away
+    wait_for_output(page, 6, "0/1 · 1 running")
     cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
     page.finish(6)
-    text.get_by_text("WorkerCrashedError").first.wait_for()
+    wait_for_output(page, 6, "WorkerCrashedError")
     keep(page, "cluster-node-lost")
 
     page.start(7)
-    text.get_by_text("train waits for a node with 1 CPU and 4 GPU").first.wait_for()
+    wait_for_output(page, 7, "train waits for a node with 1 CPU and 4 GPU")
     keep(page, "cluster-lacking")
     page.interrupt()
     page.finish(7)
@@ -107,5 +125,5 @@ def walk(page: Any, cluster: Any) -> None:
 
     cluster.remove_node(cluster.head_node, allow_graceful=False)
     page.run(9)
-    text.get_by_text("RaySystemError").first.wait_for()
+    wait_for_output(page, 9, "RaySystemError")
     keep(page, "cluster-head-lost")
