@@ -6,11 +6,12 @@ Ray is imported where it is needed, because not every environment has it.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -58,14 +59,23 @@ def a_cluster(*nodes: Mapping[str, Any], env: Mapping[str, str] = REPORTS_OFTEN)
         finally:
             ray_jupyter.shutdown()
             started.shutdown()
+    _end_agents(before)
     eventually(lambda: not _further(before))
 
 
-def _further(before: leaks.Snapshot) -> list[str]:
+def _end_agents(before: leaks.Snapshot) -> None:
+    """End the agents of nodes that were killed: they try for a minute to tell a head that has gone."""
+    for pid, command in _further(before).items():
+        if command.startswith("ray::") and command.endswith("Agent"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _further(before: leaks.Snapshot) -> dict[int, str]:
     """Return the processes that were not there before; those of a browser may stay."""
     now = leaks.snapshot().processes
     further = now.keys() - before.processes.keys()
-    return [now[key] for key in further if " --type=" not in now[key]]
+    return {key[0]: now[key] for key in further if " --type=" not in now[key]}
 
 
 @contextmanager
