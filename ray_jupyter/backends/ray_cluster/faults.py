@@ -12,7 +12,7 @@ from ray import exceptions as ray_errors
 
 from ray_jupyter import errors
 from ray_jupyter.backends.ray_cluster.shell import TaskFailure
-from ray_jupyter.backends.ray_cluster.watching import Watch
+from ray_jupyter.backends.ray_cluster.watching import UNREACHED, Watch
 from ray_jupyter.runtime.client.failed import FailedCall
 from ray_jupyter.runtime.client.task_errors import load_task_error
 from ray_jupyter.runtime.store.serialization import deserialize
@@ -59,7 +59,7 @@ def asks(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], 
         self._watch.check()
         try:
             return method(self, *args, **kwargs)
-        except (ConnectionError, ray_errors.RayError) as error:
+        except (*UNREACHED, ray_errors.RayError) as error:
             raise self._watch.told(translated(error)) from None
 
     return asking

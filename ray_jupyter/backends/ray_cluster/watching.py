@@ -16,6 +16,12 @@ import ray
 
 from ray_jupyter.errors import RaySystemError
 
+UNREACHED: tuple[type[BaseException], ...] = (ConnectionError,)
+"""What Ray's client raises when it does not reach its server."""
+with contextlib.suppress(ImportError):  # Ray needs it for its client alone
+    from grpc import RpcError
+
+    UNREACHED += (RpcError,)
 T = TypeVar("T")
 _EVERY_S = 1.0
 _KNOCKS = 3
@@ -63,11 +69,16 @@ class Watch:
             raise self._refusal()
 
     def told(self, error: BaseException) -> BaseException:
-        """Return what to raise when Ray's client has lost its server; another error as it is."""
-        is_lost = self._is_client and isinstance(error, ConnectionError)
-        if not is_lost or ray.util.client.ray.is_connected():
+        """Return what to raise when Ray's client does not reach its server; another error as it is."""
+        if not self._is_client or not isinstance(error, UNREACHED):
             return error
-        self.lost = self.lost or f"{self._address}: {error}"
+        if (
+            ray.util.client.ray.is_connected()
+        ):  # it still tries, for as long as `connecting` lets it
+            return RaySystemError(
+                f"the Ray cluster at {self._name} does not answer now: {_words(error)}"
+            )
+        self.lost = self.lost or f"{self._address}: {_words(error)}"
         return self._refusal()
 
     def get(self, ref: Any, timeout_s: float | None) -> Any:
@@ -108,7 +119,7 @@ class Watch:
             left = _SLICE_S if end is None else end - time.monotonic()
             try:
                 return look(max(0.0, min(left, _SLICE_S)))
-            except ConnectionError as error:
+            except UNREACHED as error:
                 raise self.told(error) from None
             except ray.exceptions.GetTimeoutError:
                 if left <= _SLICE_S and end is not None:
@@ -128,6 +139,11 @@ class Watch:
             "is lost to this session. Connect again with shutdown() and "
             f"init(address={self._name!r}) (%ray_start --address {self._name})"
         )
+
+
+def _words(error: Any) -> str:
+    """Return what an error says: those of gRPC fill pages."""
+    return str(error.details() if hasattr(error, "details") else error)
 
 
 def knock(address: str) -> str:
