@@ -85,7 +85,9 @@ class SessionMagics(MagicGroup):
         _STOP.parse_line(line)
         if session.current is None:
             text = status.NO_SESSION
-        elif session.start({}).is_attached:
+        elif (ended := session.start({})).config.mode == "ray_cluster":
+            text = "left; the cluster goes on, what was started there from here has ended"
+        elif ended.is_attached:
             text = "left; the session goes on in the process that started it"
         else:
             text = "stopped"

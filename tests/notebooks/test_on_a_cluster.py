@@ -173,3 +173,4 @@ def test_the_end_of_a_kernel_is_the_end_of_its_job_only(
     assert is_running(began("staying"))
     (tmp_path / "go").touch()
     assert staying.run("ray.get(ref)") == "'staying'"
+    assert "the cluster goes on" in staying.run("%ray_stop")
