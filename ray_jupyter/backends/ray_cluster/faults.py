@@ -60,7 +60,7 @@ def asks(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], 
         try:
             return method(self, *args, **kwargs)
         except (*UNREACHED, ray_errors.RayError) as error:
-            raise self._watch.told(translated(error)) from None
+            raise translated(self._watch.told(error)) from None
 
     return asking
 

@@ -93,7 +93,7 @@ class Objects(Reports):
             if error is None:
                 future.set_result(done.result())
             else:
-                future.set_exception(self._watch.told(translated(error)))
+                future.set_exception(translated(self._watch.told(error)))
 
         object_id.ref.future().add_done_callback(settle)
         return future

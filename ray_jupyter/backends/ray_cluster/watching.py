@@ -69,16 +69,17 @@ class Watch:
             raise self._refusal()
 
     def told(self, error: BaseException) -> BaseException:
-        """Return what to raise when Ray's client does not reach its server; another error as it is."""
+        """Return what to raise when Ray's client does not reach its server; another error as it is.
+
+        Args:
+            error: of Ray itself: what it stands for may be a ``ConnectionError`` of the user's.
+        """
         if not self._is_client or not isinstance(error, UNREACHED):
             return error
-        if (
-            ray.util.client.ray.is_connected()
-        ):  # it still tries, for as long as `connecting` lets it
-            return RaySystemError(
-                f"the Ray cluster at {self._name} does not answer now: {_words(error)}"
-            )
-        self.lost = self.lost or f"{self._address}: {_words(error)}"
+        words = _words(error)
+        if ray.util.client.ray.is_connected():  # it still tries
+            return RaySystemError(f"the Ray cluster at {self._name} does not answer now: {words}")
+        self.lost = self.lost or f"{self._address}: {words}"
         return self._refusal()
 
     def get(self, ref: Any, timeout_s: float | None) -> Any:

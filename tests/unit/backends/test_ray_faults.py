@@ -14,7 +14,9 @@ import grpc
 import ray
 
 from ray_jupyter.backends.ray_cluster.faults import asks
+from ray_jupyter.backends.ray_cluster.shell import TaskFailure
 from ray_jupyter.backends.ray_cluster.watching import Watch
+from ray_jupyter.runtime.client.task_errors import dump_task_error
 
 pytestmark = clusters.LEAKS
 
@@ -54,3 +56,10 @@ def test_what_the_user_s_code_raises_stays(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ray.util.client.ray, "is_connected", lambda: True)
     with pytest.raises(KeyError, match="b"):
         Part(KeyError("b")).ask()
+
+
+def test_a_task_s_own_connection_error_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray.util.client.ray, "is_connected", lambda: True)
+    failure = TaskFailure(dump_task_error("work", "work", ConnectionError("of the task")))
+    with pytest.raises(ConnectionError, match="of the task"):
+        Part(ray.exceptions.RayTaskError("work", "", failure)).ask()
