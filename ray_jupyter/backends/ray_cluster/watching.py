@@ -107,7 +107,7 @@ class Watch:
     def wait_in_order(self, refs: Sequence[Any], count: int, timeout_s: float | None) -> list[Any]:
         """Return the first ``count`` of those of ``refs`` that are ready."""
         if count < len(refs):  # asked for some, Ray may return any of those that are ready
-            ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=0)
+            ready = self.wait(refs, len(refs), 0)
             if len(ready) >= count:
                 return [ref for ref in refs if ref in set(ready)][:count]
         return self.wait(refs, count, timeout_s)
