@@ -17,6 +17,7 @@ from ray_jupyter.addresses import (
     settings_for_cluster,
     settle_address,
 )
+from ray_jupyter.checks import check_timeout
 from ray_jupyter.errors import RayTaskError
 from ray_jupyter.generators import ObjectRefGenerator
 from ray_jupyter.modes import settle
@@ -174,7 +175,7 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
         StaleRefError: the reference is of a session that has ended.
     """
     __tracebackhide__ = True
-    _check_timeout("get", timeout)
+    check_timeout(timeout, "get")
     if isinstance(object_refs, ObjectRef):
         owner = session.owner_of(object_refs)
         try:
@@ -217,7 +218,7 @@ def wait(
     """
     if not isinstance(ray_waitables, (list, tuple)):
         raise TypeError(f"wait() needs a list of ObjectRefs, got {_text(ray_waitables)}")
-    _check_timeout("wait", timeout)
+    check_timeout(timeout, "wait")
     if not ray_waitables:
         return [], []
     ids = _ids("wait", ray_waitables)
@@ -364,16 +365,6 @@ def _ids(caller: str, refs: Sequence[Any]) -> list[int]:
 def _is(value: object, kind: type) -> bool:
     """Return ``isinstance(value, kind)`` where the caller's annotation promises the answer."""
     return isinstance(value, kind)
-
-
-def _check_timeout(caller: str, timeout: float | None) -> None:
-    said = f"{caller}() got timeout={timeout!r}; it is in seconds, at least 0, or None"
-    try:
-        is_fine = timeout is None or timeout >= 0
-    except TypeError:
-        raise TypeError(said) from None
-    if not is_fine:
-        raise ValueError(said)
 
 
 def _text(value: object) -> str:

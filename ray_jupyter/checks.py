@@ -1,4 +1,4 @@
-"""Checks of arguments that several utilities share."""
+"""Checks of arguments that the API and its utilities share."""
 
 from __future__ import annotations
 
@@ -16,17 +16,24 @@ def check_positive(name: str, value: object) -> None:
         raise ValueError(f"{name} must be at least 1, got {value!r}")
 
 
-def check_timeout(timeout_s: float | None) -> None:
+def check_timeout(timeout_s: float | None, caller: str = "") -> None:
     """Check a timeout.
+
+    Args:
+        timeout_s: what was given.
+        caller: the function that got it, to be named.
 
     Raises:
         TypeError: not a number.
         ValueError: negative.
     """
-    said = f"timeout is in seconds, at least 0, or None; got {timeout_s!r}"
+    kind: type[Exception] = ValueError
     try:
-        is_fine = timeout_s is None or timeout_s >= 0
+        if timeout_s is None or timeout_s >= 0:
+            return
     except TypeError:
-        raise TypeError(said) from None
-    if not is_fine:
-        raise ValueError(said)
+        kind = TypeError
+    wanted = "in seconds, at least 0, or None"
+    if caller:
+        raise kind(f"{caller}() got timeout={timeout_s!r}; it is {wanted}")
+    raise kind(f"timeout is {wanted}; got {timeout_s!r}")

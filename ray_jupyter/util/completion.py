@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ray_jupyter import api, session
+from ray_jupyter.checks import check_positive, check_timeout
 from ray_jupyter.errors import GetTimeoutError, RayError
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import remote
 from ray_jupyter.typed import TypedFunction
-from ray_jupyter.util.checks import check_positive, check_timeout
 from ray_jupyter.util.progress import Progress
 
 _IN_FLIGHT_MIN, _IN_FLIGHT_PER_CPU = 100, 4

@@ -14,12 +14,12 @@ from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ray_jupyter import api, session
+from ray_jupyter.checks import check_positive
 from ray_jupyter.errors import RayError
 from ray_jupyter.options import check_options
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import RemoteFunction
 from ray_jupyter.util.causes import own_exception
-from ray_jupyter.util.checks import check_positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -21,10 +21,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ray_jupyter import api, session
+from ray_jupyter.checks import check_timeout
 from ray_jupyter.errors import ActorDiedError, StaleRefError
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.remote import remote
-from ray_jupyter.util.checks import check_timeout
 
 if TYPE_CHECKING:
     from ray_jupyter.actors import ActorHandle

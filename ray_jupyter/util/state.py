@@ -20,11 +20,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ray_jupyter import session
+from ray_jupyter.checks import check_timeout
 from ray_jupyter.errors import RayError
 from ray_jupyter.options import did_you_mean
 from ray_jupyter.refs import ObjectRef
 from ray_jupyter.runtime.protocol.tables import OF_PROCESSES, Filter, passes
-from ray_jupyter.util.checks import check_timeout
 from ray_jupyter.util.records import (
     ActorState,
     NodeState,

@@ -12,8 +12,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ray_jupyter import api, session
+from ray_jupyter.checks import check_positive
 from ray_jupyter.remote import remote
-from ray_jupyter.util.checks import check_positive
 from ray_jupyter.util.multiprocessing.lanes import CLOSE, RUN, Job, Lane, Lanes
 from ray_jupyter.util.multiprocessing.process import Process
 from ray_jupyter.util.multiprocessing.results import AsyncResult, IMapIterator
