@@ -62,9 +62,8 @@ class Census:
 
     def _row(self, told: tuple[Any, ...], maker: int, names: list[str]) -> list[Any]:
         *facts, kinds, look = told
-        if isinstance(
-            look, bytes
-        ):  # read once, not every second; a task that runs again makes another
+        if isinstance(look, bytes):
+            # Read once, not every second; a task that runs again makes another.
             read = self._looks.get(look)
             look = self._read[look] = glance(look) if read is None else read
         return [*facts, maker, [name[:_NAME_MAX] for name in names], list(kinds), look]
